@@ -1,0 +1,89 @@
+"""From a URL, a path or `:memory:` to a store."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ai_memory_integrations.errors import StoreNotCreatableError, UnknownURLError
+
+if TYPE_CHECKING:
+    from ai_memory_integrations.ports import Store
+
+URL_VARIABLE = "AI_MEMORY_URL"
+MEMORY = ":memory:"
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):(?=//|[^\\/])")
+_KEY = re.compile(r"^(sk-|sk_|let-|pk-|key-)|^eyJ[\w\-]+\.|^[A-Za-z0-9_\-]{32,}={0,2}$|^[A-Za-z0-9+/]{32,}={1,2}$")
+
+
+def default_url() -> tuple[str, str]:
+    """The URL used when none is given, and where it comes from: the environment or the user's data directory."""
+    if named := os.environ.get(URL_VARIABLE):
+        return named, URL_VARIABLE
+    from platformdirs import user_data_path
+
+    return str(user_data_path("ai-memory", appauthor=False) / "memory.db"), "the user's data directory"
+
+
+def open_store(url: str | None = None) -> Store:
+    """The store that *url* names: `sqlite:///memory.db`, a path, `:memory:`; by default see `default_url`.
+
+    `sqlite:///memory.db?synchronous=normal` trades a sync a commit for losing the last commits with the power.
+    Nothing is opened before its first use. Raises: UnknownURLError, StoreNotCreatableError.
+    """
+    from ai_memory_integrations.backends.sqlite import SQLiteStore
+
+    if url is None:
+        url, source = default_url()
+        if source != URL_VARIABLE:
+            _make_folder(Path(url).parent)
+    path, synchronous = sqlite_path(url)
+    return SQLiteStore(path, synchronous=synchronous)
+
+
+def sqlite_path(url: str) -> tuple[str, Literal["full", "normal"]]:
+    """The file that *url* names, or `:memory:`, and how its commits are synced. Raises: UnknownURLError."""
+    if not isinstance(url, str):
+        raise UnknownURLError(type(url).__name__, "it is neither text nor a path")
+    if url in (MEMORY, "sqlite://", "sqlite:///:memory:"):
+        return MEMORY, "full"
+    scheme = _SCHEME.match(url)
+    if scheme is None or (os.name == "nt" and len(scheme.group(1)) == 1):
+        return _plain_path(url), "full"
+    if scheme.group(1).lower() != "sqlite":
+        raise UnknownURLError(without_password(url), f"this release has no backend for {scheme.group(1)!r}")
+    parts = urlsplit(url)
+    if parts.netloc:
+        raise UnknownURLError(url, "an SQLite URL has three slashes before the path (four before an absolute one)")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    synchronous = options.pop("synchronous", "full")
+    if options or synchronous not in ("full", "normal"):
+        raise UnknownURLError(url, "the only option is synchronous=full or synchronous=normal")
+    path = unquote(parts.path).removeprefix("/")
+    if not path:
+        raise UnknownURLError(url, "it names no file")
+    return path, "normal" if synchronous == "normal" else "full"
+
+
+def _plain_path(text: str) -> str:
+    if not text.strip():
+        raise UnknownURLError(text, "it is empty")
+    if _KEY.search(text) and not Path(text).exists():
+        shown = f"{text[:4]}..."
+        raise UnknownURLError(shown, "that looks like an API key, not like a place for memory; pass it as api_key=")
+    return text
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreNotCreatableError(str(folder), error.strerror or str(error)) from error
+
+
+def without_password(url: str) -> str:
+    """*url* as it may be shown: what stands between the user's name and the host is hidden."""
+    return re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", url)
