@@ -1,0 +1,374 @@
+"""One SQLite file: opened on first use, written by one thread at a time, read by any.
+
+Measured: `BEGIN IMMEDIATE` with one lock per process and a patient busy time-out never fails, where a deferred
+transaction that reads before it writes fails for most of its callers. Reading has connections of its own, so a
+reader does not wait for a writer.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from ai_memory_integrations import forking
+from ai_memory_integrations.backends.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from ai_memory_integrations.errors import (
+    BackendError,
+    BackendUnavailableError,
+    NewerSchemaError,
+    NotAStoreError,
+    StoreFullError,
+    StoreNotCreatableError,
+)
+
+Synchronous = Literal["full", "normal"]
+MEMORY = ":memory:"
+BUSY_SECONDS = 30.0
+VACUUM_BYTES = 256 * 1024 * 1024
+_HEADER = b"SQLite format 3\x00"
+_ERASURE = "erasure_pending"
+
+
+class Database:
+    """Transactions and reads on one file (or on memory, with `:memory:`).
+
+    *synchronous* `full` survives the loss of power for one sync a commit; `normal` survives the death of the
+    process only, and is faster where a sync is slow.
+    """
+
+    def __init__(self, path: str, *, synchronous: Synchronous = "full", clock: Callable[[], float] = time.time) -> None:
+        self.path = path if path == MEMORY else os.path.abspath(os.path.expanduser(path))
+        self._synchronous = synchronous
+        self._clock = clock
+        self._forget()
+        forking.register(self)
+
+    def _forget(self) -> None:
+        """Start as if nothing had been opened. A forked child calls it: what it inherited is its parent's."""
+        self._lock = threading.RLock()
+        self._pool_lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._reading = 0  # connections that are out of the pool
+        self._held_for_fork = False
+        self._depth = 0
+        self._owner: int | None = None
+        self._closed = False
+
+    def before_fork(self) -> None:
+        """Let nobody in, wait until nobody is in, close every connection.
+
+        SQLite counts its locks for the whole process and guards that with locks of its own. A child would inherit
+        both as they are at that moment: a lock nobody releases, and files it takes to be locked that are not.
+        """
+        deadline = time.monotonic() + forking.FORK_SECONDS
+        if not self._lock.acquire(timeout=forking.FORK_SECONDS):
+            return
+        self._pool_lock.acquire()  # it is never held for long
+        while self._reading:
+            self._pool_lock.release()
+            if time.monotonic() >= deadline:
+                self._lock.release()
+                return
+            time.sleep(0.001)
+            self._pool_lock.acquire()
+        self._held_for_fork = True
+        if self.path != MEMORY and not self._depth:
+            for connection in (*self._readers, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._readers.clear()
+            self._writer = None
+
+    def after_fork_in_parent(self) -> None:
+        """Let callers in again; connections are opened when they are needed."""
+        if self._held_for_fork:
+            self._held_for_fork = False
+            self._pool_lock.release()
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin with new locks. A connection that could not be closed in time is the parent's: kept, never used."""
+        inherited = [*self._readers, *([] if self._writer is None else [self._writer])]
+        closed, memory = self._closed, self._writer if self.path == MEMORY else None
+        self._forget()
+        self._closed = closed
+        if memory is None:
+            _abandoned.extend(inherited)
+        else:
+            self._writer = memory  # a copy of the parent's, and nobody else's
+
+    def now(self) -> int:
+        """Microseconds since 1970 by the clock that all times in this store come from."""
+        return int(self._clock() * 1_000_000)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection inside a transaction; one begun by the same thread is joined.
+
+        An error inside a joined one undoes the joined part, also where the outer one goes on.
+        """
+        with self._lock, _translated(self.path):
+            connection = self._open_writer()
+            depth, owner = self._depth, threading.get_ident()
+            if depth == 0:
+                self._undo(connection, 0)
+            # Ctrl-C may come between any two calls: whatever was begun is undone, and what is counted is set back.
+            try:
+                self._depth, self._owner = depth + 1, owner
+                connection.execute(f"SAVEPOINT joined{depth}" if depth else "BEGIN IMMEDIATE")
+                yield connection
+                connection.execute(f"RELEASE joined{depth}" if depth else "COMMIT")
+            except BaseException:
+                self._undo(connection, depth)
+                raise
+            finally:
+                self._depth, self._owner = depth, owner if depth else None
+
+    def _undo(self, connection: sqlite3.Connection, depth: int) -> None:
+        """Undo what was begun at *depth*, if anything was: an interrupted call may not have come so far."""
+        if not connection.in_transaction:  # a full disk or a lost file makes SQLite roll back by itself
+            return
+        if depth == 0:
+            connection.execute("ROLLBACK")
+            return
+        try:
+            connection.execute(f"ROLLBACK TO joined{depth}")
+        except sqlite3.OperationalError:  # no such savepoint
+            return
+        connection.execute(f"RELEASE joined{depth}")
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read from; inside a transaction of this thread, the one that sees its writes."""
+        if self._owner == threading.get_ident() or self.path == MEMORY:
+            with self._lock, _translated(self.path):
+                yield self._open_writer()
+            return
+        with _translated(self.path):
+            connection = self._take_reader()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    def _take_reader(self) -> sqlite3.Connection:
+        with self._pool_lock:
+            if self._readers:
+                self._reading += 1
+                return self._readers.pop()
+        with self._lock:
+            self._open_writer()
+            reader = self._connect()
+            reader.execute("PRAGMA query_only=ON")
+            with self._pool_lock:
+                self._reading += 1
+            return reader
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            self._undo(connection, 0)  # interrupted, it would show an old state for ever
+        finally:
+            with self._pool_lock:
+                self._reading -= 1
+                if not self._closed:
+                    self._readers.append(connection)
+        if self._closed:
+            connection.close()
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            if self._closed:
+                raise BackendError(f"this memory is closed; open {self.path!r} again to use it")
+            if self.path != MEMORY:
+                _check_file(Path(self.path))
+            connection = self._connect()
+            try:
+                _prepare(connection, self.path)
+            except BaseException:
+                connection.close()
+                raise
+            self._writer = connection
+            self._finish_erasure()
+        return self._writer
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        try:
+            # Deleted text is overwritten from the first write on: erasure cannot be had afterwards.
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute(f"PRAGMA synchronous={'FULL' if self._synchronous == 'full' else 'NORMAL'}")
+            connection.execute("PRAGMA temp_store=MEMORY")
+        except BaseException:  # a damaged file is noticed here
+            connection.close()
+            raise
+        return connection
+
+    def mark_erasure(self, connection: sqlite3.Connection) -> None:
+        """Inside the deleting transaction: note that traces of what was deleted must still leave the file."""
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (_ERASURE,))
+
+    def finish_erasure(self, *, at_any_size: bool = False) -> bool:
+        """Remove every trace of deleted rows from the file and its log; False when that has to wait.
+
+        It waits for a reader that still sees the old pages; and in a file above `VACUUM_BYTES`, which would be
+        locked for seconds, for the close.
+        """
+        with self._lock, _translated(self.path):
+            self._open_writer()
+            return self._finish_erasure(at_any_size=at_any_size)
+
+    def _finish_erasure(self, *, at_any_size: bool = False) -> bool:
+        writer = self._writer
+        if writer is None or self._depth or not self._erasure_pending(writer):
+            return True
+        if not at_any_size and self._size(writer) > VACUUM_BYTES:
+            return False
+        try:
+            # Deleted cells are overwritten, but a page that was split or merged before keeps stale copies of cells
+            # that moved: only writing every page anew is sure to leave none.
+            writer.execute("PRAGMA temp_store=FILE")
+            writer.execute("VACUUM")
+            writer.execute("PRAGMA busy_timeout=250")
+            busy = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+                raise
+            busy = 1
+        finally:
+            writer.execute("PRAGMA temp_store=MEMORY")
+            writer.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+        if busy:
+            return False
+        writer.execute("DELETE FROM meta WHERE key = ?", (_ERASURE,))
+        return True
+
+    def _size(self, connection: sqlite3.Connection) -> int:
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages * size)
+
+    def _erasure_pending(self, connection: sqlite3.Connection) -> bool:
+        found = connection.execute("SELECT 1 FROM meta WHERE key = ?", (_ERASURE,)).fetchone()
+        return found is not None
+
+    def close(self) -> None:
+        """Close every connection; what runs in another thread finishes first. Closing twice is fine."""
+        with self._lock:
+            self._closed = True
+            if self._writer is not None:
+                with _translated(self.path):
+                    with self._pool_lock:
+                        idle, self._readers = self._readers, []
+                    for reader in idle:
+                        reader.close()
+                    self._finish_erasure(at_any_size=True)
+                    self._writer.close()
+                self._writer = None
+
+
+_abandoned: list[sqlite3.Connection] = []
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is plainly no database before SQLite touches it."""
+    if path.is_dir():
+        raise StoreNotCreatableError(str(path), "it is a folder")
+    if not path.parent.is_dir():
+        raise StoreNotCreatableError(str(path), f"its folder {str(path.parent)!r} does not exist")
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_HEADER))
+    except OSError as error:
+        raise StoreNotCreatableError(str(path), error.strerror or str(error)) from error
+    if head and head != _HEADER:
+        raise NotAStoreError(str(path), "it is no SQLite database")
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Check that the file is ours, then bring its tables to the current version."""
+    version = _checked_version(connection, path)
+    if path != MEMORY:
+        _use_wal(connection)
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been faster: look again, now that nobody else can write.
+        for step in MIGRATIONS[_checked_version(connection, path) :]:
+            for statement in step.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _checked_version(connection: sqlite3.Connection, path: str) -> int:
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        if application or tables:
+            raise NotAStoreError(path, f"it is another application's database (tables: {', '.join(tables[:5])})")
+        return 0
+    if version > SCHEMA_VERSION:
+        raise NewerSchemaError(path, version, SCHEMA_VERSION)
+    return version
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging. SQLite does not wait here when another process is doing the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """SQLite's errors as ours, with the remedy; the cause is kept."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translation(error, path) from error
+
+
+def _translation(error: sqlite3.Error, path: str) -> BackendError:
+    # An error made by the sqlite3 module itself, such as a wrong use of a closed connection, has no code.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return BackendUnavailableError(
+            f"{path!r} was kept locked by another process for {BUSY_SECONDS:g} seconds; nothing was written. "
+            "Repeat the call; if it persists, look for a process that holds a long transaction."
+        )
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return StoreNotCreatableError(path, str(error))
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFullError(path)
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return NotAStoreError(path, str(error))
+    return BackendError(f"{path!r}: {error}")

@@ -1,0 +1,188 @@
+"""Rows to values and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from ai_memory_integrations.types import (
+    Block,
+    BlockVersion,
+    Message,
+    Metadata,
+    Passage,
+    Role,
+    Run,
+    Subject,
+    Usage,
+    Value,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Row = tuple[Any, ...]
+V = TypeVar("V", bound=Value)
+
+
+def micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def optional_micros(moment: datetime | None) -> int | None:
+    return None if moment is None else micros(moment)
+
+
+def moment(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def optional_moment(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+# Made once: `json.dumps` makes an encoder a call when it is not to write ASCII.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def dumps(value: object) -> str:
+    return _ENCODER.encode(value)
+
+
+def _value(kind: type[V], **fields: Any) -> V:
+    """A value with every field given, as unpickling makes it: `model_construct` looks for defaults and aliases, which
+    costs more than reading the row."""
+    value = kind.__new__(kind)
+    value.__setstate__(
+        {
+            "__dict__": fields,
+            "__pydantic_fields_set__": set(fields),
+            "__pydantic_extra__": None,
+            "__pydantic_private__": None,
+        }
+    )
+    return value
+
+
+SUBJECT = "subject_id, agent_id, created_at"
+
+
+def subject(row: Row) -> Subject:
+    return Subject.model_construct(subject_id=row[0], agent_id=row[1], created_at=moment(row[2]))
+
+
+BLOCK = "b.block_id, b.label, b.description, b.value, b.max_chars, b.read_only, b.version, b.created_at, b.updated_at"
+
+
+def block(row: Row) -> Block:
+    return _value(
+        Block,
+        id=row[0],
+        label=row[1],
+        description=row[2],
+        value=row[3],
+        limit=row[4],
+        read_only=bool(row[5]),
+        version=row[6],
+        created_at=moment(row[7]),
+        updated_at=moment(row[8]),
+    )
+
+
+def block_version(label: str, row: Row) -> BlockVersion:
+    return BlockVersion.model_construct(
+        label=label,
+        block_id=row[0],
+        version=row[1],
+        value=row[2],
+        actor=row[3],
+        run_id=row[4],
+        message_ids=tuple(json.loads(row[5])),
+        created_at=moment(row[6]),
+    )
+
+
+PASSAGE = "passage_id, text, tags, metadata, created_at, role, name, thread_id, message_id"
+
+
+def passage(row: Row, *, score: float | None = None, explanation: dict[str, Any] | None = None) -> Passage:
+    return _value(
+        Passage,
+        id=row[0],
+        text=row[1],
+        tags=tags(row[2]),
+        metadata={} if row[3] == "{}" else json.loads(row[3]),
+        created_at=optional_moment(row[4]),
+        role=row[5],
+        name=row[6],
+        thread_id=row[7],
+        message_id=row[8],
+        score=score,
+        explanation=explanation,
+    )
+
+
+@lru_cache(maxsize=1024)
+def tags(text: str) -> tuple[str, ...]:
+    """Most passages of a store share a few tags."""
+    return tuple(json.loads(text))
+
+
+MESSAGE = "message_id, role, body, created_at, received_at, thread_id"
+
+
+def message_body(value: Message) -> str:
+    """What has no column of its own, without what is empty."""
+    body: Metadata = {"content": value.content}
+    for key in ("name", "tool_calls", "tool_call_id", "metadata"):
+        if present := getattr(value, key):
+            body[key] = present
+    return dumps(body)
+
+
+def message(row: Row) -> Message:
+    body = json.loads(row[2])
+    return Message.model_construct(
+        id=row[0],
+        role=cast("Role", row[1]),
+        content=body["content"],
+        name=body.get("name"),
+        tool_calls=body.get("tool_calls", []),
+        tool_call_id=body.get("tool_call_id"),
+        metadata=body.get("metadata", {}),
+        created_at=optional_moment(row[3]),
+        received_at=moment(row[4]),
+        thread_id=row[5],
+    )
+
+
+RUN = (
+    "r.run_id, s.subject_id, r.state, r.learner, r.messages, r.created_at, r.due_at, r.started_at, r.ended_at, "
+    "r.attempts, r.error, r.edits, r.passages, r.skipped, r.usage"
+)
+
+
+def run(row: Row) -> Run:
+    return Run.model_construct(
+        id=row[0],
+        subject_id=row[1],
+        state=row[2],
+        learner=row[3],
+        messages=row[4],
+        created_at=moment(row[5]),
+        due_at=moment(row[6]),
+        started_at=optional_moment(row[7]),
+        ended_at=optional_moment(row[8]),
+        attempts=row[9],
+        error=row[10],
+        edits=row[11],
+        passages=row[12],
+        skipped=json.loads(row[13]),
+        usage=None if row[14] is None else Usage.model_validate_json(row[14]),
+    )
+
+
+def json_list(values: Iterable[object]) -> str:
+    """A list as one parameter, for `IN (SELECT value FROM json_each(?))`."""
+    return dumps(list(values))

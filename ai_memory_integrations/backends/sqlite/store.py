@@ -1,0 +1,63 @@
+"""The parts of a memory that one SQLite file holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend
+from ai_memory_integrations.backends.sqlite.connection import MEMORY, Database, Synchronous
+from ai_memory_integrations.backends.sqlite.items import SQLiteItemStore
+from ai_memory_integrations.backends.sqlite.journal import SQLiteJournal
+
+if TYPE_CHECKING:
+    from ai_memory_integrations.ports import Transfer, VectorIndex
+
+
+class SQLiteStore:
+    """Subjects, blocks, passages, messages, runs and items in one SQLite file, opened on first use.
+
+    *path* may be `:memory:`, which lasts as long as this object. *clock* gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        synchronous: Synchronous = "full",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.database = Database(path, synchronous=synchronous, clock=clock)
+        self.url = MEMORY if path == MEMORY else f"sqlite:///{self.database.path}"
+        self.backend = SQLiteBackend(self.database)
+        self.journal = SQLiteJournal(self.database)
+        self.items = SQLiteItemStore(self.database)
+
+    @cached_property
+    def vectors(self) -> VectorIndex:
+        from ai_memory_integrations.backends.sqlite.index import SQLiteVectorIndex
+
+        return SQLiteVectorIndex(self.database)
+
+    @cached_property
+    def transfer(self) -> Transfer:
+        from ai_memory_integrations.backends.sqlite.transfer import SQLiteTransfer
+
+        return SQLiteTransfer(self.database, self.backend)
+
+    @property
+    def path(self) -> str:
+        """The file's absolute path, or `:memory:`."""
+        return self.database.path
+
+    @property
+    def schema_version(self) -> int:
+        """The version of the file's tables."""
+        with self.database.read() as connection:
+            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    def close(self) -> None:
+        self.backend.close()

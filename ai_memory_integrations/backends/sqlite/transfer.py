@@ -1,0 +1,222 @@
+"""Whole subjects out of an SQLite file and into one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from ai_memory_integrations.backends.sqlite import rows
+from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend, optional_subject_no
+from ai_memory_integrations.backends.sqlite.connection import Database
+from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
+from ai_memory_integrations.errors import InvalidInputError, SubjectExistsError
+from ai_memory_integrations.ports import KeptMessage, LearningState, SubjectRecords, Transfer
+from ai_memory_integrations.types import Block, BlockVersion, Message, Run, Subject
+
+_STATES: tuple[LearningState, ...] = ("not_for_learning", "waiting", "learnt", "dropped")  # as the column counts them
+
+
+class SQLiteTransfer(Transfer):
+    """`Transfer` over one `Database`; what each verb means is said in `ports.Transfer`."""
+
+    def __init__(self, database: Database, backend: SQLiteBackend) -> None:
+        self._database = database
+        self._backend = backend
+
+    def read(self, subject_id: str) -> SubjectRecords | None:
+        # A transaction, so that blocks, messages and runs belong to one moment.
+        with self._database.transaction() as connection:
+            subject = self._backend.get_subject(subject_id)
+            no = optional_subject_no(connection, subject_id)
+            if subject is None or no is None:
+                return None
+            blocks = tuple(self._backend.list_blocks(subject_id))
+            return SubjectRecords(
+                subject=subject,
+                blocks=blocks,
+                versions=tuple(
+                    version for block in blocks for version in self._backend.block_history(subject_id, block.label)
+                ),
+                runs=_runs(connection, no),
+                messages=_messages(connection, no),
+                passages=tuple(self._backend.list_passages(subject_id)),
+            )
+
+    def write(self, records: SubjectRecords, *, merge: bool = False) -> SubjectRecords:
+        subject_id = records.subject.subject_id
+        with self._database.transaction() as connection:
+            known = self._backend.get_subject(subject_id)
+            if known is not None and not merge:
+                raise SubjectExistsError(subject_id, known.agent_id)
+            no = _subject(connection, records.subject)
+            there = {block.label for block in self._backend.list_blocks(subject_id)}
+            blocks = tuple(block for block in records.blocks if block.label not in there)
+            made = {block.id for block in blocks}
+            versions = tuple(version for version in records.versions if version.block_id in made)
+            messages = tuple(kept for kept in records.messages if not _is_known(connection, no, kept.message))
+            runs = _new_runs(connection, records.runs, messages)
+            passages = tuple(
+                passage for passage in records.passages if self._backend.get_passage(subject_id, passage.id) is None
+            )
+            _write_blocks(connection, no, blocks, versions)
+            numbers = _write_runs(connection, no, runs)
+            _write_messages(connection, no, messages, numbers)
+            if passages:
+                self._backend.add_passages(subject_id, passages)
+        return SubjectRecords(records.subject, blocks, versions, runs, messages, passages)
+
+
+def _runs(connection: sqlite3.Connection, no: int) -> tuple[Run, ...]:
+    found = connection.execute(
+        f"SELECT {rows.RUN} FROM run r JOIN subject s ON s.no = r.subject WHERE r.subject = ? ORDER BY r.no", (no,)
+    )
+    return tuple(rows.run(row) for row in found)
+
+
+def _messages(connection: sqlite3.Connection, no: int) -> tuple[KeptMessage, ...]:
+    found = connection.execute(
+        "SELECT m.message_id, m.role, CASE m.body WHEN '' THEN '{\"content\":\"\"}' ELSE m.body END, m.created_at, "
+        "m.received_at, m.thread_id, m.state, m.visible, r.run_id FROM message m LEFT JOIN run r ON r.no = m.run "
+        "WHERE m.id > ? AND m.id < ? ORDER BY m.id",
+        (no << SEQ_BITS, (no + 1) << SEQ_BITS),
+    )
+    return tuple(
+        KeptMessage(rows.message(row), state=_STATES[row[6]], visible=bool(row[7]), run_id=row[8]) for row in found
+    )
+
+
+def _subject(connection: sqlite3.Connection, subject: Subject) -> int:
+    """The number of the subject, which is made with its agent and age when it is new."""
+    other = connection.execute("SELECT subject_id FROM subject WHERE agent_id = ?", (subject.agent_id,)).fetchone()
+    if other is not None and other[0] != subject.subject_id:
+        raise InvalidInputError(
+            f"agent {subject.agent_id} stands behind subject {other[0]!r} here and cannot stand behind "
+            f"{subject.subject_id!r} too: an export cannot be imported under another name into the same store"
+        )
+    connection.execute(
+        "INSERT INTO subject(subject_id, agent_id, created_at) VALUES (?, ?, ?) ON CONFLICT (subject_id) DO NOTHING",
+        (subject.subject_id, subject.agent_id, rows.micros(subject.created_at)),
+    )
+    number: int = connection.execute("SELECT no FROM subject WHERE subject_id = ?", (subject.subject_id,)).fetchone()[0]
+    return number
+
+
+def _write_blocks(
+    connection: sqlite3.Connection, no: int, blocks: Sequence[Block], versions: Sequence[BlockVersion]
+) -> None:
+    for block in blocks:
+        place = {"human": 0, "summary": 1}.get(block.label)
+        connection.execute(
+            "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+            "coalesce(?, (SELECT max(2, 1 + max(place)) FROM block WHERE subject = ?), 2), ?, ?)",
+            (
+                no,
+                block.label,
+                block.id,
+                block.description,
+                block.value,
+                block.limit,
+                block.read_only,
+                block.version,
+                place,
+                no,
+                rows.optional_micros(block.created_at),
+                rows.optional_micros(block.updated_at),
+            ),
+        )
+    connection.executemany(
+        "INSERT INTO block_version VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                no,
+                version.block_id,
+                version.version,
+                version.value,
+                version.actor,
+                version.run_id,
+                rows.dumps(version.message_ids),
+                rows.micros(version.created_at),
+            )
+            for version in versions
+        ),
+    )
+
+
+def _is_known(connection: sqlite3.Connection, no: int, message: Message) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM message WHERE subject = ? AND thread_id = ? AND message_id = ?",
+        (no, message.thread_id, message.id),
+    ).fetchone()
+    return found is not None
+
+
+def _new_runs(connection: sqlite3.Connection, runs: Sequence[Run], messages: Sequence[KeptMessage]) -> tuple[Run, ...]:
+    """Runs that are not there; of those that still have to learn only the ones whose messages are new here."""
+    waited_for = {kept.run_id for kept in messages if kept.state == "waiting"}
+    return tuple(
+        run
+        for run in runs
+        if (run.state in ("completed", "cancelled") or not run.messages or run.id in waited_for)
+        and connection.execute("SELECT 1 FROM run WHERE run_id = ?", (run.id,)).fetchone() is None
+    )
+
+
+def _write_runs(connection: sqlite3.Connection, no: int, runs: Sequence[Run]) -> dict[str, int]:
+    """The runs' numbers. What still has to be learnt keeps its batch: a sealed run collects no more."""
+    numbers: dict[str, int] = {}
+    for run in runs:
+        state = "created" if run.state == "running" else run.state
+        numbers[run.id] = connection.execute(
+            "INSERT INTO run(run_id, subject, learner, state, sealed, messages, created_at, due_at, started_at, "
+            "ended_at, attempts, error, edits, passages, skipped, usage) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING no",
+            (
+                run.id,
+                no,
+                run.learner,
+                state,
+                state == "created",
+                run.messages,
+                rows.micros(run.created_at),
+                rows.micros(run.due_at or run.created_at),
+                rows.optional_micros(run.started_at),
+                rows.optional_micros(run.ended_at),
+                run.attempts,
+                run.error,
+                run.edits,
+                run.passages,
+                rows.dumps(run.skipped),
+                None if run.usage is None else run.usage.model_dump_json(),
+            ),
+        ).fetchone()[0]
+    return numbers
+
+
+def _write_messages(
+    connection: sqlite3.Connection, no: int, messages: Sequence[KeptMessage], numbers: Mapping[str, int]
+) -> None:
+    if not messages:
+        return
+    last: int = connection.execute(
+        "UPDATE subject SET message_seq = message_seq + ? WHERE no = ? RETURNING message_seq", (len(messages), no)
+    ).fetchone()[0]
+    first = (no << SEQ_BITS) + last - len(messages) + 1
+    connection.executemany(
+        "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                first + place,
+                no,
+                kept.message.thread_id,
+                kept.message.id,
+                kept.message.role,
+                rows.message_body(kept.message),
+                rows.optional_micros(kept.message.created_at),
+                rows.optional_micros(kept.message.received_at),
+                None if kept.run_id is None else numbers.get(kept.run_id),
+                _STATES.index(kept.state),
+                kept.visible,
+            )
+            for place, kept in enumerate(messages)
+        ),
+    )
