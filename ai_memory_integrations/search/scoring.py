@@ -1,0 +1,85 @@
+"""Pure arithmetic of ranking: BM25, what neighbours lend each other, fusion, the best few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_memory_integrations.search.postings import Matches
+
+Scores = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+
+_K1, _B = 1.2, 0.4
+_NOISE = 1e-5
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each signal counts, next to 1 for words and meaning together.
+
+    Round numbers from the middle of wide plateaus on a development split: see `benchmarks/retrieval.py`.
+    """
+
+    to_next: float = 0.5
+    """The part of its score a turn lends the one after it."""
+    to_previous: float = 0.25
+    """The part of its score a turn lends the one before it."""
+    session: float = 0.25
+    """What a session's best turn gives the others."""
+    speaker: float = 0.2
+    """What a participant's turns get when the query names them."""
+    lexical: float = 0.6
+    """The share of words beside meaning when the best passage has every term of the query."""
+    lexical_least: float = 0.4
+    """The part of that share that is left when no term is found."""
+
+    def lexical_share(self, coverage: float) -> float:
+        """The share of words when the best passage covers this much of the query (0..1)."""
+        return self.lexical * (self.lexical_least + (1 - self.lexical_least) * coverage)
+
+
+WEIGHTS = Weights()
+
+
+def bm25(matches: Matches, terms: int, lengths: Scores, mean_length: float) -> tuple[Scores, float]:
+    """The BM25 score of every row, and which share of the query's information the best row covers (0..1)."""
+    rows = len(lengths)
+    found = np.bincount(matches.term, minlength=terms)
+    idf = np.log1p((rows - found + 0.5) / (found + 0.5))
+    weights = idf[matches.term]
+    norm = _K1 * (1 - _B) + (_K1 * _B / max(mean_length, 1.0)) * lengths[matches.row]
+    gains = weights * matches.count * (_K1 + 1) / (matches.count + norm)
+    scores = np.bincount(matches.row, gains, minlength=rows).astype(np.float32)
+    covered = float(np.bincount(matches.row, weights).max(initial=0.0))
+    return scores, covered / max(float(idf.sum()), 1e-9)
+
+
+def diffuse(scores: Scores, turns: Rows, befores: Rows, to_next: float, to_previous: float) -> Scores:
+    """What each row gets from its neighbours: `befores[i]` is the turn before `turns[i]`."""
+    lent = np.zeros_like(scores)
+    lent[turns] = to_next * scores[befores]
+    lent[befores] += to_previous * scores[turns]  # a turn comes before one other turn only
+    return lent
+
+
+def stretch(scores: Scores) -> Scores:
+    """Scores brought to 0..1 by their extremes; where all are alike they all become 1."""
+    low, high = scores.min(), scores.max()
+    return np.ones_like(scores) if high - low < 1e-6 else np.divide(scores - low, high - low)
+
+
+def best(scores: Scores, among: Rows, limit: int) -> Rows:
+    """The rows of *among* with the highest scores, best first; of equal ones the newest first.
+
+    Scores closer than the noise of float32 sums count as equal, so that equal texts keep their order.
+    """
+    chosen = scores[among]
+    if limit < len(chosen):
+        least = np.partition(chosen, len(chosen) - limit)[len(chosen) - limit]
+        among = among[chosen >= least - 2 * _NOISE]
+    order = np.lexsort((-among, -np.rint(scores[among] / _NOISE)))
+    return among[order[:limit]]
