@@ -1,0 +1,146 @@
+"""The open memories of this process by where they are, and what it takes to open one again somewhere else.
+
+An adapter that is serialised keeps a `Place`: JSON without passwords. Where it is restored, it goes on with the memory
+that the application has open there, else with one opened by the settings that the place recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import weakref
+from typing import TYPE_CHECKING
+
+from ai_memory_integrations.errors import ConfigurationError
+from ai_memory_integrations.types import BlockSpec, LearningMode, LearningPolicy, Value
+
+if TYPE_CHECKING:
+    from ai_memory_integrations.memory import Memory
+
+
+class Place(Value):
+    """Where a memory is and how it was opened. `learner` and `embedder` are the names of parts that only the
+    application can make; None stands for the default, and an embedder of "" for none."""
+
+    url: str
+    blocks: tuple[BlockSpec, ...] | None = None
+    learning: LearningMode | LearningPolicy | None = None
+    learner: str | None = None
+    embedder: str | None = None
+
+
+_memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+
+
+def remember(memory: Memory) -> None:
+    """Let `reopened` find *memory* for as long as it lives and is open."""
+    _memories.add(memory)
+
+
+def place_of(memory: Memory) -> Place:
+    """What opens *memory* again; nothing is read or written.
+
+    Raises: ConfigurationError when its URL cannot: it is gone with this process, or a store object was passed.
+    """
+    settings = memory._core.settings
+    if settings.store is not None:
+        raise ConfigurationError(
+            "a memory made with backend= cannot be opened again by a URL: pass Memory(url) where it shall be serialised"
+        )
+    url = _url(settings.url)
+    if _address(url) is None:
+        raise ConfigurationError(
+            "memory in ':memory:' ends with this process and cannot be opened again: pass a file, such as "
+            "Memory('memory.db'), where it shall be serialised"
+        )
+    embedder = settings.embedder
+    return Place(
+        url=_without_secret(url),
+        blocks=settings.blocks,
+        learning=settings.learning,
+        learner=None if settings.learner is None else memory._core.learner.name,
+        embedder=None if embedder is None else "" if embedder is False else str(embedder.name),
+    )
+
+
+def default_place() -> Place:
+    """Where memory is when nobody says where: `AI_MEMORY_URL`, else the user's data directory."""
+    return Place(url=_without_secret(_url(None)))
+
+
+def reopened(place: Place) -> Memory:
+    """The memory that is open there in this process, else one opened by what *place* recorded.
+
+    A password is taken from `AI_MEMORY_URL` where that names the same place. Nothing is read yet.
+
+    Raises: ConfigurationError when it needs a learner or embedder that only the application can give.
+    """
+    from ai_memory_integrations.memory import Memory
+
+    address = _address(place.url)
+    if (found := _open_one(address, place.learner)) is not None:
+        return found
+    parts = {"learner": place.learner, "embedder": place.embedder}
+    if needed := {part: name for part, name in parts.items() if name}:
+        named = " and ".join(f"the {part} {name!r}" for part, name in needed.items())
+        given = ", ".join(f"{part}=..." for part in needed)
+        raise ConfigurationError(
+            f"the memory in {place.url!r} was used with {named}, which cannot be restored from text: open it first, "
+            f"with Memory({place.url!r}, {given}), and keep that object"
+        )
+    is_default = address is not None and address == _address(_url(None))
+    return Memory(
+        None if is_default else place.url,
+        blocks=place.blocks,
+        learning=place.learning,
+        embedder=None if place.embedder is None else False,
+    )
+
+
+def _open_one(address: str | None, learner: str | None) -> Memory | None:
+    """With several, the one with the learner that was used."""
+    if address is None:
+        return None
+    found = [memory for memory in _living() if _is_at(memory, address)]
+    for memory in found:
+        if memory._core.settings.learner is not None and memory._core.learner.name == learner:
+            return memory
+    return found[0] if found else None
+
+
+def _living() -> list[Memory]:
+    while True:
+        try:
+            return list(_memories)
+        except RuntimeError:  # another thread opened one meanwhile
+            continue
+
+
+def _is_at(memory: Memory, address: str) -> bool:
+    core = memory._core
+    return not core.closed and core.settings.store is None and _address(_url(core.settings.url)) == address
+
+
+def _url(url: str | None) -> str:
+    from ai_memory_integrations.backends.urls import default_url
+
+    return default_url()[0] if url is None else url
+
+
+def _address(url: str) -> str | None:
+    """The same text for the same place; None for memory that is in no file."""
+    from ai_memory_integrations.backends.urls import MEMORY, sqlite_path
+
+    if "://" in url and not url.lower().startswith("sqlite:"):
+        return _without_secret(url)
+    path, _ = sqlite_path(url)
+    return None if path == MEMORY else os.path.abspath(os.path.expanduser(path))
+
+
+def _without_secret(url: str) -> str:
+    """A file by its absolute path, a server without the password."""
+    if "://" in url and not url.lower().startswith("sqlite:"):
+        return re.sub(r"(://[^/@:]*):[^@]*@", r"\1@", url)
+    address = _address(url)
+    options = url.partition("?")[2] if url.lower().startswith("sqlite:") else ""
+    return url if address is None else f"sqlite:///{address}{'?' if options else ''}{options}"
