@@ -1,0 +1,68 @@
+"""Which memory a command works on, and why that one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ai_memory_integrations.backends.urls import MEMORY, URL_VARIABLE, default_url, sqlite_path, without_password
+from ai_memory_integrations.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ai_memory_integrations import Memory
+
+
+@dataclass(frozen=True)
+class Place:
+    """A URL and where it comes from: `--url`, `AI_MEMORY_URL` or the user's data directory."""
+
+    url: str
+    source: str
+
+    @staticmethod
+    def of(given: str | None) -> Place:
+        """Raises: UnknownURLError."""
+        place = Place(*default_url()) if given is None else Place(given, "--url")
+        sqlite_path(place.url)
+        return place
+
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody said that memory belongs here."""
+        return self.source in ("--url", URL_VARIABLE)
+
+    @property
+    def shown(self) -> str:
+        """The URL without a password; of a file its whole path."""
+        return without_password(self.url) if self.path is None else str(self.path)
+
+    @property
+    def path(self) -> Path | None:
+        """The file, None for memory that is none."""
+        name, _ = sqlite_path(self.url)
+        return None if name == MEMORY else Path(name).expanduser().absolute()
+
+    @property
+    def exists(self) -> bool:
+        return self.path is not None and self.path.exists()
+
+    def open(self, **options: Any) -> Memory:
+        """The memory that is there: only writing commands make one.
+
+        Raises: ConfigurationError when there is none.
+        """
+        if not self.exists:
+            raise ConfigurationError(
+                f"there is no memory in {self.shown} yet (the place comes from {self.source}). It begins with the "
+                "first message; name another place with --url or AI_MEMORY_URL."
+            )
+        from ai_memory_integrations import Memory
+
+        return Memory(self.url, **options)
+
+    def open_or_make(self, **options: Any) -> Memory:
+        from ai_memory_integrations import Memory
+
+        # A place that nobody named is left to `Memory`, which makes the user's data directory when it is missing.
+        return Memory(self.url if self.is_named else None, **options)
