@@ -1,0 +1,306 @@
+"""The commands of `ai-memory`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_memory_integrations import Block, Memory, Message, __version__
+from ai_memory_integrations.types import LearningPolicy
+
+Command = Callable[..., Any]
+
+READERS = (
+    ("subjects",),
+    ("show", "sarah", "--history"),
+    ("search", "sarah", "Lisbon"),
+    ("runs",),
+    ("export", "sarah"),
+    ("doctor",),
+)
+
+
+class FailingLearner:
+    """Fails at its first attempt; named as the default one, so that the default one may try again."""
+
+    name = "extractive"
+    policy = LearningPolicy(batch=1, idle=0, max_wait=0, attempts=1)
+
+    def learn(self, blocks: Sequence[Block], messages: Sequence[Message]) -> list[Any]:
+        raise RuntimeError("the model is out of office")
+
+
+def wait_unlearnt(file: Path, learner: object = None) -> None:
+    with Memory(str(file), subject_id="sarah", learning="off", learner=learner) as memory:
+        memory.add_messages([{"role": "user", "content": "I work as a baker.", "id": "m9"}])
+
+
+@pytest.mark.parametrize("arguments", READERS[:-1])
+def test_commands_that_read_make_no_file(command: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = command("--url", tmp_path / "none.db", *arguments)
+
+    assert result.code == 1
+    assert "there is no memory in" in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", READERS)
+def test_commands_that_read_never_learn(command: Command, file: Path, arguments: tuple[str, ...]) -> None:
+    wait_unlearnt(file)
+
+    command("--url", file, *arguments)
+
+    with Memory(str(file), learning="off") as memory:
+        assert memory.stats().waiting == 1
+
+
+def test_subjects_are_listed(command: Command, file: Path) -> None:
+    assert "sarah" in command("--url", file, "subjects").out
+    assert [each["subject_id"] for each in command("--url", file, "subjects", "--json").json] == ["sarah"]
+
+
+def test_the_place_comes_from_the_environment(command: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_MEMORY_URL", f"sqlite:///{file}")
+
+    assert "sarah" in command("subjects").out
+
+
+def test_show_gives_blocks_and_threads(command: Command, file: Path) -> None:
+    shown = command("--url", file, "show", "sarah")
+
+    assert "Name: Sarah" in shown.out
+    assert "thread default: 3 messages" in shown.out
+    as_json = command("--url", file, "show", "sarah", "--json").json
+    assert [block["label"] for block in as_json["blocks"]] == ["human", "summary"]
+    assert as_json["waiting"] == 0
+
+
+def test_show_gives_the_history_as_a_dated_diff(command: Command, file: Path) -> None:
+    lines = [line.strip() for line in command("--url", file, "show", "sarah", "--history").out.splitlines()]
+
+    removed = next(place for place, line in enumerate(lines) if line.startswith("- Lives in: Lisbon"))
+    assert lines[removed + 1].startswith("+ Lives in: Porto")
+    assert "by learner, run_" in lines[removed - 1]
+
+
+def test_an_unknown_subject_is_one_line_on_standard_error(command: Command, file: Path) -> None:
+    for arguments in (("show", "bob"), ("search", "bob", "x"), ("export", "bob"), ("forget", "bob", "--yes")):
+        result = command("--url", file, *arguments)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("ai-memory: subject 'bob' is not known.")
+        assert result.err.count("\n") == 1
+
+
+def test_search_finds_what_was_said(command: Command, file: Path) -> None:
+    assert "I live in Lisbon" in command("--url", file, "search", "sarah", "Lisbon").out
+    found = command("--url", file, "search", "sarah", "Lisbon", "--limit", "1", "--json").json
+    assert [each["message_id"] for each in found] == ["m1"]
+
+
+def test_what_was_remembered_cannot_drive_the_terminal(command: Command, file: Path) -> None:
+    with Memory(str(file), subject_id="sarah") as memory:
+        memory.add_messages([{"role": "user", "content": "zebra \x1b[2J\x1b[31m[bold]red\x07"}])
+
+    shown = command("--url", file, "search", "sarah", "zebra").out
+
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "\\x1b[2J" in shown
+    assert "[bold]red" in shown
+
+
+def test_runs_are_listed_by_state(command: Command, file: Path) -> None:
+    assert {run["state"] for run in command("--url", file, "runs", "sarah", "--json").json} == {"completed"}
+    assert command("--url", file, "runs", "--state", "failed", "--json").json == []
+    assert command("--url", file, "runs", "--state", "lost").code == 2
+
+
+def test_learn_learns_what_waits(command: Command, file: Path) -> None:
+    wait_unlearnt(file)
+
+    result = command("--url", file, "learn")
+
+    assert (result.code, result.out) == (0, "1 message learnt in 1 run by extractive\n")
+    assert "baker" in command("--url", file, "show", "sarah").out
+
+
+def test_what_failed_is_named_and_learnt_on_request(command: Command, file: Path) -> None:
+    with Memory(str(file), subject_id="sarah", learner=FailingLearner()) as memory:
+        memory.add_messages([{"role": "user", "content": "I work as a baker."}])
+        memory.drain()
+
+    report = command("--url", file, "doctor")
+    assert report.code == 1
+    assert "the model is out of office" in report.out
+    assert "ai-memory learn --retry" in report.out
+
+    assert "0 messages" in command("--url", file, "learn").out
+    assert command("--url", file, "learn", "--retry").code == 0
+    assert command("--url", file, "doctor").code == 0
+
+
+def test_messages_of_another_learner_are_left_and_named(command: Command, file: Path) -> None:
+    class Other(FailingLearner):
+        name = "house-model"
+
+    wait_unlearnt(file, Other())
+
+    learnt = command("--url", file, "learn")
+    assert learnt.code == 0
+    assert "1 message left for the learner 'house-model'; here is 'extractive'" in learnt.err
+    report = command("--url", file, "doctor", "--json")
+    assert report.code == 1
+    assert any("'house-model'" in each["text"] for each in report.json if each["level"] == "problem")
+
+
+def test_doctor_says_which_file_and_why(command: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"{file} (from --url)" in command("--url", file, "doctor").out
+    monkeypatch.setenv("AI_MEMORY_URL", str(file))
+    report = command("doctor").out
+    assert f"{file} (from AI_MEMORY_URL)" in report
+    assert "schema version 1" in report
+    assert "1 subject" in report
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user who has no memory yet and named no place for it."""
+    for name in ("XDG_DATA_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_without_a_place_the_users_data_directory_is_used(command: Command, file: Path, home: Path) -> None:
+    exported = file.with_suffix(".jsonl")
+    command("--url", file, "export", "sarah", "-o", exported)
+    assert "(from the user's data directory)" in command("doctor").out
+    assert not home.exists()
+
+    assert command("import", exported).code == 0
+
+    assert "sarah" in command("subjects").out
+    assert list(home.rglob("memory.db"))
+
+
+def test_doctor_says_that_a_letta_key_is_not_used(
+    command: Command, file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "LETTA_API_KEY" not in command("doctor").out
+
+    monkeypatch.setenv("LETTA_API_KEY", "let-secret")
+    report = command("doctor").out
+    assert "LETTA_API_KEY is set, but memory is kept in a file" in report
+    assert "set AI_MEMORY_URL" in report
+    assert "let-secret" not in report
+
+    monkeypatch.setenv("AI_MEMORY_URL", str(file))
+    assert "LETTA_API_KEY" not in command("doctor").out
+
+
+def test_doctor_makes_no_file(command: Command, tmp_path: Path) -> None:
+    report = command("--url", tmp_path / "none.db", "doctor")
+
+    assert report.code == 0
+    assert "not there yet" in report.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_reports_a_file_of_another_kind(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database at all, just text")
+
+    report = command("--url", tmp_path / "notes.txt", "doctor")
+
+    assert report.code == 1
+    assert "it is no SQLite database" in report.out
+    assert (tmp_path / "notes.txt").read_text() == "no database at all, just text"
+
+
+def test_a_key_is_not_taken_for_a_file(command: Command) -> None:
+    result = command("--url", "sk-let-0123456789abcdef0123456789abcdef", "subjects")
+
+    assert result.code == 1
+    assert "looks like an API key" in result.err
+    assert "0123456789abcdef" not in result.err
+
+
+def test_forget_asks_first(command: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+
+    result = command("--url", file, "forget", "sarah")
+
+    assert result.code == 1
+    assert "Erase everything about 'sarah'?" in result.err
+    assert "sarah" in command("--url", file, "subjects").out
+
+
+def test_forget_prints_a_receipt(command: Command, file: Path) -> None:
+    result = command("--url", file, "forget", "sarah", "--yes", "--json")
+
+    assert result.code == 0
+    assert result.json["messages"] == 3
+    assert command("--url", file, "subjects", "--json").json == []
+
+
+def test_reindex_needs_an_embedder(command: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_MEMORY_EMBEDDER", "none")
+
+    result = command("--url", file, "reindex")
+
+    assert result.code == 1
+    assert "pip install 'ai-memory-integrations[embeddings]'" in result.err
+
+
+def test_after_reindex_search_knows_meanings(command: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Memory(str(file), subject_id="sarah", learning="off") as memory:
+        memory.add_messages([{"role": "user", "content": "I love cats."}])
+    monkeypatch.setenv("AI_MEMORY_EMBEDDER", "wordllama")
+    assert "ai-memory reindex" in command("--url", file, "doctor").out
+
+    assert command("--url", file, "reindex").code == 0
+
+    found = command("--url", file, "search", "sarah", "animals", "--json").json
+    assert found[0]["text"] == "I love cats."
+    assert "by terms and meaning" in command("--url", file, "doctor").out
+
+
+def test_a_subject_moves_to_another_file(command: Command, file: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "sarah.jsonl"
+    assert command("--url", file, "export", "sarah", "--output", exported).code == 0
+
+    result = command("--url", tmp_path / "other.db", "import", exported)
+
+    assert (result.code, result.out) == (0, "sarah: 2 blocks, 3 messages, 3 passages added\n")
+    assert command("--url", tmp_path / "other.db", "export", "sarah").out == exported.read_text("utf-8")
+
+
+def test_export_overwrites_no_file(command: Command, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+
+    result = command("--url", file, "export", "sarah", "--output", tmp_path / "mine.txt")
+
+    assert (result.code, result.err) == (1, f"ai-memory: {tmp_path / 'mine.txt'}: File exists\n")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_import_refuses_a_subject_that_is_there_unless_it_is_merged(
+    command: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = command("--url", file, "export", "sarah").out
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    refused = command("--url", file, "import", "-")
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    merged = command("--url", file, "import", "-", "--merge")
+
+    assert refused.code == 1
+    assert "already exists" in refused.err
+    assert (merged.code, merged.out) == (0, "sarah: 0 blocks, 0 messages, 0 passages added\n")
+    assert command("--url", file, "export", "sarah").out == lines
+
+
+def test_the_version_is_told(command: Command) -> None:
+    assert command("--version").out == f"{__version__}\n"

@@ -1,0 +1,59 @@
+"""What importing the room costs, and what it says when something is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def run(code: str, *, missing: tuple[str, ...] = ()) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT.format(missing=missing) + code],
+        capture_output=True,
+        check=False,  # what it says is asked about
+        encoding="utf-8",
+        timeout=60,
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_room_is_empty_until_a_name_is_asked_for() -> None:
+    assert "[]" in run(
+        "import ai_memory_integrations.langgraph\n"
+        "print([name for name in ('langchain_core', 'langgraph', 'numpy') if name in sys.modules])"
+    )
+
+
+@pytest.mark.parametrize("name", ["CoreMemoryStore", "inject_memory", "MemoryState", "core_memory_namespace"])
+def test_a_missing_langgraph_is_said_with_what_to_install(name: str) -> None:
+    said = run(f"from ai_memory_integrations.langgraph import {name}", missing=("langgraph",))
+    assert f"MissingExtraError: {name} needs: pip install 'ai-memory-integrations[langgraph]'" in said
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    from ai_memory_integrations import langgraph
+
+    assert dir(langgraph) == [
+        "CoreMemoryStore",
+        "MemoryContext",
+        "MemoryState",
+        "core_memory_namespace",
+        "inject_memory",
+        "learn_messages",
+        "trim_and_learn",
+        "with_memory",
+    ]
+    assert all(getattr(langgraph, name).__doc__ for name in dir(langgraph))
+    with pytest.raises(AttributeError, match="no attribute 'Store'"):
+        langgraph.Store  # noqa: B018

@@ -1,0 +1,46 @@
+"""The examples, run as their readers run them: in a process of their own, in a folder of their own, without a key."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(name: str, folder: Path) -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in ("OPENAI_API_KEY", "AI_MEMORY_URL")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(EXAMPLES / name)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(folder.iterdir()) == []
+    return done.stdout
+
+
+def test_an_agent_knows_its_user_in_the_next_session(tmp_path: Path) -> None:
+    shown = run("llama_index_agent.py", tmp_path)
+    assert "Sarah: Good morning!\nAgent: (no model here) I know: Name: Sarah; Lives in: Lisbon" in shown
+    assert "Session monday: 4 messages\nSession tuesday: 2 messages" in shown
+
+
+def test_chat_engines_share_one_conversation(tmp_path: Path) -> None:
+    shown = run("llama_index_chat_engine.py", tmp_path)
+    assert "Engine: (no model here) I know: Name: Sarah; Likes: cats" in shown
+    assert "Archived about fish: Sarah's cat Miso eats only fish." in shown
+    assert "The conversation has 6 messages by now." in shown
+
+
+def test_three_frameworks_know_the_same(tmp_path: Path) -> None:
+    shown = run("one_memory_three_frameworks.py", tmp_path)
+    last = shown.split("What do you know of me?\n")[1].splitlines()[0]
+    assert "Name: Sarah; Lives in: Lisbon" in last
+    assert "Allergic to: nuts" in last

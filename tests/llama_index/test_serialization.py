@@ -1,0 +1,200 @@
+"""A memory in an agent's context: as text, and back in another process."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
+from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
+
+from ai_memory_integrations import LearningPolicy, Memory
+from ai_memory_integrations.errors import ConfigurationError
+from ai_memory_integrations.llama_index import CoreMemory
+from ai_memory_integrations.opened import Place, place_of, reopened
+from ai_memory_integrations.testing import ScriptedLLM
+
+CHILD = """
+import asyncio, json, sys
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.workflow import Context
+from ai_memory_integrations.testing import ScriptedLLM
+
+async def main():
+    llm = ScriptedLLM(["You are Sarah."])
+    agent = FunctionAgent(llm=llm)
+    ctx = Context.from_dict(agent, json.load(sys.stdin))
+    await agent.run("Who am I?", ctx=ctx)
+    core = await ctx.store.get("memory")
+    print(json.dumps({
+        "asked": [str(message.content) for message in llm.requests[0].messages],
+        "kept": [message.text for message in core.memory.list_messages("sarah", "s1")],
+        "blocks": [block.label for block in core.memory.list_blocks("sarah")],
+        "recall": core.recall,
+        "context": ctx.to_dict(),
+    }))
+
+asyncio.run(main())
+"""
+
+
+def restored(memory: CoreMemory) -> CoreMemory:
+    return CoreMemory.from_dict(json.loads(json.dumps(memory.to_dict())))
+
+
+def test_a_context_goes_on_in_another_process_in_the_middle_of_a_conversation(tmp_path: Path) -> None:
+    with Memory(str(tmp_path / "m.db"), blocks=["human", "plans"], learning="inline") as memory:
+        core = CoreMemory.from_defaults(memory, "sarah", "s1", recall=3)
+        context = _first_half(core)
+    child = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CHILD],
+        input=json.dumps(context),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    seen = json.loads(child.stdout)
+    assert seen["kept"] == ["My name is Sarah.", "Hello.", "Who am I?", "You are Sarah."]
+    assert seen["asked"][-3:] == ["My name is Sarah.", "Hello.", "Who am I?"]
+    assert "Name: Sarah" in seen["asked"][0]
+    assert (seen["blocks"], seen["recall"]) == (["human", "plans"], 3)
+    agent = FunctionAgent(llm=ScriptedLLM([]))
+    assert Context.from_dict(agent, seen["context"])
+
+
+def _first_half(core: CoreMemory) -> dict[str, object]:
+    import asyncio
+
+    async def talk() -> dict[str, object]:
+        agent = FunctionAgent(llm=ScriptedLLM(["Hello."]))
+        ctx = Context(agent)
+        await agent.run("My name is Sarah.", memory=core, ctx=ctx)
+        return ctx.to_dict()
+
+    return asyncio.run(talk())
+
+
+async def sure(ctx: Context) -> str:
+    """Ask the user whether they are sure."""
+    asked = InputRequiredEvent(prefix="Sure?")  # type: ignore[call-arg]
+    answer = await ctx.wait_for_event(HumanResponseEvent, waiter_id="sure", waiter_event=asked)
+    return str(answer.response)
+
+
+sure.__annotations__["ctx"] = Context  # LlamaIndex does not read annotations that are strings
+
+
+async def test_a_run_that_waits_for_its_user_goes_on_after_a_restart(tmp_path: Path) -> None:
+    call = ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_call_id="c1", tool_name="sure")])
+    async with Memory(str(tmp_path / "m.db")) as memory:
+        handler = FunctionAgent(llm=ScriptedLLM([call]), tools=[sure]).run(
+            "Delete everything.", memory=CoreMemory.from_defaults(memory, "sarah", "s1")
+        )
+        async for event in handler.stream_events():
+            if isinstance(event, InputRequiredEvent):
+                break
+        text = json.dumps(handler.ctx.to_dict())
+        await handler.cancel_run()
+    llm = ScriptedLLM(["Deleted."])
+    agent = FunctionAgent(llm=llm, tools=[sure])
+    handler = agent.run(ctx=Context.from_dict(agent, json.loads(text)))
+    handler.ctx.send_event(HumanResponseEvent(response="yes"))  # type: ignore[call-arg]
+    assert str(await handler) == "Deleted."
+    core = await handler.ctx.store.get("memory")
+    assert [message.content or "" for message in core.get_all()] == ["Delete everything.", "", "yes", "Deleted."]
+    assert [message.role.value for message in llm.requests[0].messages][-3:] == ["user", "assistant", "tool"]
+    core.memory.close()
+
+
+async def test_a_serializer_with_allowed_types_takes_it(memory: Memory) -> None:
+    core = CoreMemory.from_defaults(memory, "sarah")
+    serializer = JsonSerializer(allowed_types=[CoreMemory])
+    assert serializer.deserialize(serializer.serialize(core)).memory is memory
+
+
+def test_what_is_restored_uses_the_memory_that_is_open_at_the_same_place(memory: Memory, tmp_path: Path) -> None:
+    core = CoreMemory.from_defaults(memory, "sarah")
+    assert restored(core).memory is memory
+    assert pickle.loads(pickle.dumps(core)).memory is memory
+    assert copy.deepcopy(core).memory is memory
+    assert core.model_copy().memory is memory
+
+
+def test_what_is_restored_opens_the_memory_as_it_was_opened(tmp_path: Path) -> None:
+    policy = LearningPolicy(batch=3)
+    with Memory(str(tmp_path / "m.db"), blocks=["human", "plans"], learning=policy, embedder=False) as memory:
+        core = CoreMemory.from_defaults(memory, "sarah", "s1", token_limit=77, recall=2)
+        core.put(ChatMessage("hi"))
+        text = json.dumps(core.to_dict())
+    again = CoreMemory.from_dict(json.loads(text))
+    assert again.memory is not memory
+    assert (again.token_limit, again.recall, again.session_id) == (77, 2, "s1")
+    assert [message.content for message in again.get_all()] == ["hi"]
+    assert place_of(again.memory) == place_of(memory)
+    again.memory.close()
+
+
+def test_restoring_reads_and_writes_nothing(tmp_path: Path) -> None:
+    with Memory(str(tmp_path / "m.db")) as memory:
+        data = CoreMemory.from_defaults(memory, "sarah").to_dict()
+    CoreMemory.from_dict(data)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_memory_that_ends_with_the_process_refuses_and_says_what_to_pass(caplog: pytest.LogCaptureFixture) -> None:
+    with Memory(":memory:") as memory:
+        core = CoreMemory.from_defaults(memory, "sarah")
+        core.put(ChatMessage("hi"))
+        for refuse in (core.to_dict, core.to_json, lambda: pickle.dumps(core)):
+            with pytest.raises((ConfigurationError, ValueError), match=r"pass a file, such as Memory\('memory.db'\)"):
+                refuse()
+        assert "pass a file" in caplog.text
+        assert copy.deepcopy(core).memory is memory
+
+
+def test_a_store_object_refuses_and_says_what_to_pass(tmp_path: Path) -> None:
+    from ai_memory_integrations.backends.sqlite.store import SQLiteStore
+
+    store = SQLiteStore(str(tmp_path / "m.db"))
+    with Memory(backend=store) as memory, pytest.raises(ConfigurationError, match="backend= cannot be opened again"):
+        CoreMemory.from_defaults(memory, "sarah").to_dict()
+    store.close()
+
+
+def test_a_learner_of_the_application_s_own_must_be_there_before_the_memory_is_used(tmp_path: Path) -> None:
+    def learner(blocks: object, messages: object) -> list[object]:
+        return []
+
+    with Memory(str(tmp_path / "m.db"), learner=learner) as memory:  # type: ignore[arg-type]
+        data = CoreMemory.from_defaults(memory, "sarah").to_dict()
+    with pytest.raises(ConfigurationError, match=r"the learner '.*learner'.*open it first"):
+        CoreMemory.from_dict(data).get()
+    with (
+        Memory(str(tmp_path / "m.db")),
+        Memory(str(tmp_path / "m.db"), learner=learner) as open_again,  # type: ignore[arg-type]
+    ):
+        assert CoreMemory.from_dict(data).memory is open_again
+
+
+def test_a_closed_memory_is_not_taken_for_an_open_one(tmp_path: Path) -> None:
+    memory = Memory(str(tmp_path / "m.db"))
+    place = place_of(memory)
+    memory.close()
+    again = reopened(place)
+    assert again is not memory
+    again.close()
+
+
+def test_a_place_never_holds_a_password() -> None:
+    place = Place(url="postgresql://sarah@db.example.com/memory")
+    from ai_memory_integrations.opened import _without_secret
+
+    assert _without_secret("postgresql://sarah:s3cret@db.example.com/memory") == place.url

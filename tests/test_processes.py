@@ -1,0 +1,77 @@
+"""A memory that crosses a fork, and one that several processes share."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import os, sys
+from ai_memory_integrations import Memory
+
+memory = Memory(sys.argv[1])
+memory.add_messages("parent", [{"role": "user", "content": "My name is Parent."}])
+memory.search("parent", "name")
+children = []
+names = ["Anna", "Bert", "Carla", "Dino"]
+for number in range(4):
+    pid = os.fork()
+    if pid == 0:
+        name = f"child{number}"
+        for turn in range(5):
+            memory.add_messages(name, [{"role": "user", "content": f"My name is {names[number]}. Turn {turn}."}])
+        memory.flush(name)
+        assert names[number] in memory.get_user_memory(name), memory.get_user_memory(name)
+        assert len(memory.search(name, "turn")) == 5
+        assert memory.search("parent", "name"), "what the parent said"
+        os._exit(0)
+    children.append(pid)
+codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+assert codes == [0] * 4, codes
+memory.flush("parent")
+assert "Parent" in memory.get_user_memory("parent")
+assert len(memory.list_subjects()) == 5
+memory.close()
+print("ok")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_children_of_a_fork_go_on_with_a_memory_in_use(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SCRIPT, str(tmp_path / "memory.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("ok\n", "", 0)
+
+
+def count(path: str, number: int) -> int:
+    from ai_memory_integrations import Memory
+
+    with Memory(path) as memory:
+        for turn in range(10):
+            memory.add_messages("shared", [{"role": "user", "content": f"{number}:{turn}"}])
+        return len(memory.list_messages("shared"))
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_share_a_file(tmp_path: Path, method: str) -> None:
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system cannot start processes by {method}")
+    path = str(tmp_path / "memory.db")
+    with multiprocessing.get_context(method).Pool(3) as pool:
+        pool.starmap(count, [(path, number) for number in range(3)])
+    from ai_memory_integrations import Memory
+
+    with Memory(path) as memory:
+        assert len(memory.list_messages("shared")) == 30
+        assert memory.drain(20)
+        assert memory.stats().waiting == 0
