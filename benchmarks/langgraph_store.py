@@ -1,0 +1,198 @@
+"""`python -m benchmarks.langgraph_store [1000 10000 100000]`: CoreMemoryStore beside LangGraph's own stores.
+
+Every store gets the same items, a hundred to a namespace, and no embedding model is called: vectors are random and
+known beforehand. Files are on disk. SqliteStore's defaults are kept (a rollback journal, one connection); ours syncs
+every commit to a write-ahead log. A ratio below 1 means that ours is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+import random
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from langgraph.store.base import BaseStore, IndexConfig, PutOp
+from langgraph.store.memory import InMemoryStore
+from langgraph.store.sqlite import SqliteStore
+
+from ai_memory_integrations import Memory
+from ai_memory_integrations.langgraph import CoreMemoryStore
+from benchmarks.measure import machine
+
+DIMS = 256
+PER_NAMESPACE = 100
+ROUNDS = 15
+WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in ("al", "en", "or", "ut") for c in ("a", "is", "on", "er", "il")]
+
+
+class Known(Embeddings):
+    """A text's vector is a slice of random numbers made beforehand."""
+
+    def __init__(self) -> None:
+        self._numbers = np.random.default_rng(7).standard_normal(1 << 18).astype(np.float32).tolist()
+
+    def embed_query(self, text: str) -> list[float]:
+        start = hash(text) % (len(self._numbers) - DIMS)
+        vector: list[float] = self._numbers[start : start + DIMS]
+        return vector
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+
+class KnownEmbedder:
+    """The same for a memory."""
+
+    name, dimension = "known", DIMS
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        return self._known.embed_documents(list(texts))
+
+
+def value(number: int) -> dict[str, Any]:
+    text = " ".join(random.Random(number).choices(WORDS, k=22))
+    return {"text": text, "kind": f"k{number % 7}", "n": number, "tags": ["a", f"t{number % 3}"]}
+
+
+def place(number: int) -> tuple[str, ...]:
+    return ("users", f"u{number // PER_NAMESPACE}", "notes")
+
+
+@dataclass(frozen=True)
+class Made:
+    """The stores to compare, ours first, each with `count` items in it."""
+
+    plain: dict[str, BaseStore]
+    indexed: dict[str, BaseStore]
+    count: int
+
+
+@contextmanager
+def stores(folder: Path, count: int) -> Iterator[Made]:
+    known = Known()
+    index: IndexConfig = {"dims": DIMS, "embed": known, "fields": ["text"]}
+    with ExitStack() as opened:
+        hybrid = opened.enter_context(Memory(str(folder / "hybrid.db"), embedder=KnownEmbedder(known)))
+        terms = opened.enter_context(Memory(str(folder / "terms.db"), embedder=False))
+        plain: dict[str, BaseStore] = {
+            "CoreMemoryStore": CoreMemoryStore(terms),
+            "SqliteStore": opened.enter_context(SqliteStore.from_conn_string(str(folder / "theirs.db"))),
+            "InMemoryStore": InMemoryStore(),
+        }
+        indexed: dict[str, BaseStore] = {
+            "CoreMemoryStore": opened.enter_context(CoreMemoryStore(url=str(folder / "index.db"), index=index)),
+            "hybrid": CoreMemoryStore(hybrid),
+            "InMemoryStore": InMemoryStore(index=index),
+        }
+        if hasattr(Connection, "enable_load_extension"):
+            theirs: Any = {**index, "text_fields": ["text"]}
+            indexed["SqliteStore"] = opened.enter_context(
+                SqliteStore.from_conn_string(str(folder / "theirs-index.db"), index=theirs)
+            )
+        for store in (*plain.values(), *indexed.values()):
+            for start in range(0, count, 500):
+                store.batch([PutOp(place(n), f"i{n}", value(n)) for n in range(start, min(start + 500, count))])
+        yield Made(plain, indexed, count)
+
+
+Case = Callable[[BaseStore, int], object]
+
+
+def plain_cases(count: int) -> dict[str, Case]:
+    fresh = itertools.count(10**7)
+
+    def writers(store: BaseStore, number: int) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: store.put(("writers", str(n)), f"i{next(fresh)}", value(n)), range(64)))
+
+    return {
+        "put": lambda store, n: store.put(("new", str(n)), f"i{next(fresh)}", value(n)),
+        "put 100 in a batch": lambda store, n: store.batch(
+            [PutOp(("new", str(n)), f"i{next(fresh)}", value(k)) for k in range(100)]
+        ),
+        "64 puts by 8 threads": writers,
+        "get": lambda store, n: store.get(place(n * 97 % count), f"i{n * 97 % count}"),
+        "newest of a namespace": lambda store, n: store.search(place(n * 97 % count)),
+        "filter in a namespace": lambda store, n: store.search(place(n * 97 % count), filter={"kind": "k3"}),
+        "filter, all namespaces": lambda store, n: store.search(("users",), filter={"kind": "k3"}),
+        "rare filter, all namespaces": lambda store, n: store.search(("users",), filter={"n": {"$lt": 5}}),
+        "page 5 of all namespaces": lambda store, n: store.search(("users",), limit=10, offset=40),
+        "list namespaces": lambda store, n: store.list_namespaces(prefix=("users",)),
+        "list namespaces by suffix": lambda store, n: store.list_namespaces(suffix=("notes",)),
+    }
+
+
+def indexed_cases(count: int) -> dict[str, Case]:
+    def asked(number: int) -> str:
+        return " ".join(random.Random(-number).choices(WORDS, k=4))
+
+    return {
+        "put with a vector": lambda store, n: store.put(("new", str(n)), f"i{n}", value(n)),
+        "query in a namespace, its first": lambda store, n: store.search(place(n * 97 % count), query=asked(n)),
+        "query in a namespace": lambda store, n: store.search(place(0), query=asked(n)),
+        "query in a namespace, filtered": lambda store, n: store.search(
+            place(0), query=asked(n), filter={"kind": "k3"}
+        ),
+        "query, all namespaces": lambda store, n: store.search(("users",), query=asked(n)),
+        "query, all, filtered": lambda store, n: store.search(("users",), query=asked(n), filter={"kind": "k3"}),
+    }
+
+
+def timed(group: dict[str, BaseStore], cases: dict[str, Case]) -> dict[str, dict[str, float]]:
+    """Median milliseconds of each case for each store; the stores take turns, so that a busy moment falls on all."""
+    found: dict[str, dict[str, float]] = {}
+    for name, case in cases.items():
+        times: dict[str, list[float]] = {store: [] for store in group}
+        for number in range(-2, ROUNDS):
+            for store, opened in group.items():
+                if number >= 3 and sum(times[store]) > 2_000:
+                    continue  # three rounds of what takes long are enough
+                began = perf_counter()
+                case(opened, number + 2)
+                if number >= 0:
+                    times[store].append((perf_counter() - began) * 1000)
+        found[name] = {store: median(each) for store, each in times.items()}
+    return found
+
+
+def lines(title: str, found: dict[str, dict[str, float]], others: Sequence[str]) -> Iterator[str]:
+    for name, times in found.items():
+        ours = times["CoreMemoryStore"]
+        hybrid = f"{times['hybrid']:.3g}" if "hybrid" in times else ""
+        ratios = [f"{ours / times[other]:.2f}" if other in times else "not here" for other in others]
+        yield f"| {title} | {name} | {ours:.3g} | {hybrid} | {' | '.join(ratios)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000])
+    logging.getLogger("langgraph").setLevel(logging.ERROR)
+    print(f"Measured on {machine()}\n")
+    print("| items | what | ours, ms | ours hybrid, ms | ours / SqliteStore | ours / InMemoryStore |")
+    print("|---:|---|---:|---:|---:|---:|", flush=True)
+    for count in parser.parse_args().sizes:
+        with TemporaryDirectory() as folder, stores(Path(folder), count) as made:
+            others = ("SqliteStore", "InMemoryStore")
+            for group, cases in ((made.plain, plain_cases(count)), (made.indexed, indexed_cases(count))):
+                for line in lines(f"{count:,}", timed(group, cases), others):
+                    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
