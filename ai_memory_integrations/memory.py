@@ -780,8 +780,7 @@ class Memory:
                 raise RunTimeoutError(run_id, timeout, self._why_waiting(run))
             if not due:
                 due = True
-                if run.state == "created":  # one that failed keeps its distance to the next attempt
-                    journal.make_due(run_id=run_id)
+                journal.make_due(run_id=run_id, postponed=False)  # one that failed waits for its next attempt
             if time.monotonic() - asked >= ASK_SECONDS:
                 # Again and again: another run of the subject may have been in work when it was asked for.
                 asked = time.monotonic()

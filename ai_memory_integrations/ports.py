@@ -320,8 +320,11 @@ class Journal(Protocol):
         """End the run as failed; its messages wait for `retry_run`. Raises: StaleClaimError."""
         ...
 
-    def make_due(self, *, run_id: str | None = None, subject_id: str | None = None) -> list[str]:
-        """The open and postponed runs of a run id, a subject, or all, made due now; their ids."""
+    def make_due(
+        self, *, run_id: str | None = None, subject_id: str | None = None, postponed: bool = True
+    ) -> list[str]:
+        """The open runs of a run id, a subject, or all, made due now, and with *postponed* those that were tried
+        already; their ids."""
         ...
 
     def next_due(self, learner: str) -> float | None:

@@ -321,11 +321,14 @@ class SQLiteJournal(Journal):
                 (_spent(connection, claim, usage), *values, claim.run.id, claim.token),
             )
 
-    def make_due(self, *, run_id: str | None = None, subject_id: str | None = None) -> list[str]:
+    def make_due(
+        self, *, run_id: str | None = None, subject_id: str | None = None, postponed: bool = True
+    ) -> list[str]:
+        states = "('created', 'running')" if postponed else "('created')"
         wanted = _conditions({"run_id = :run_id": run_id, f"subject = {_SUBJECT_NO}": subject_id}) or "TRUE"
         with self._database.transaction() as connection:
             found = connection.execute(
-                f"UPDATE run SET due_at = min(due_at, :now) WHERE state IN ('created', 'running') AND {wanted} "
+                f"UPDATE run SET due_at = min(due_at, :now) WHERE state IN {states} AND {wanted} "
                 "RETURNING run_id",
                 {"now": self._database.now(), "run_id": run_id, "subject_id": subject_id},
             ).fetchall()

@@ -292,7 +292,9 @@ class JournalContract:
         run = journal.get_run(run_id)
         assert run is not None
         assert (run.state, run.error) == ("running", "busy")
-        journal.make_due(run_id=run_id)
+        assert journal.make_due(run_id=run_id, postponed=False) == []
+        assert journal.claim("l", owner="h:1", lease=60) is None
+        assert journal.make_due(run_id=run_id) == [run_id]
         claim = take(journal)
         assert (claim.run.id, claim.run.attempts) == (run_id, 2)
 
