@@ -164,6 +164,8 @@ class MemoryCore:
 
         if self.settings.learner is not None:
             return as_learner(self.settings.learner)
+        if (resident := self.store.learner) is not None:
+            return resident
         if model := os.environ.get(MODEL_VARIABLE):
             return _model_learner(model)
         from ai_memory_integrations.learning.extractive import ExtractiveLearner

@@ -35,6 +35,7 @@ from ai_memory_integrations.errors import (
     RunTimeoutError,
     SubjectExistsError,
     SubjectNotFoundError,
+    VersionConflictError,
 )
 from ai_memory_integrations.learning import edits
 from ai_memory_integrations.opened import remember
@@ -273,17 +274,20 @@ class Memory:
 
     def _begin(self, subject_id: str, blocks: Sequence[BlockSpec], *, reset: bool) -> str:
         store = self._core.store
+        subject, created = store.backend.create_subject(subject_id, blocks)
+        if created:
+            return subject.agent_id
+        if not reset:
+            raise SubjectExistsError(subject_id, subject.agent_id)
         with store.journal.transaction():
-            subject, created = store.backend.create_subject(subject_id, blocks)
-            if created:
+            # "Empty, so reset" is the SDK's own idiom: what was learnt since that look is not what it means to lose.
+            if blocks and self._core.looks.found_empty(subject_id) and self.get_memory("human", subject_id=subject_id):
                 return subject.agent_id
-            if not reset:
-                raise SubjectExistsError(subject_id, subject.agent_id)
             for block in store.backend.list_blocks(subject_id):
                 store.backend.delete_block(subject_id, block.label)
             for spec in blocks:
                 store.backend.create_block(subject_id, spec)
-            return subject.agent_id
+        return subject.agent_id
 
     # blocks
 
@@ -373,11 +377,13 @@ class Memory:
         return self._edit(label, lambda value: edits.replace(label, value, sought, put), subject_id)
 
     def _edit(self, label: str, edit: Callable[[str], str], subject_id: SubjectId | None) -> Block:
-        subject = self._subject(subject_id)
-        store = self._core.store
-        with store.journal.transaction():
+        subject, backend = self._subject(subject_id), self._core.store.backend
+        while True:
             block = self._existing_block(subject, check_label(label))
-            return store.backend.write_block(subject, label, edit(block.value), expected_version=block.version)
+            try:
+                return backend.write_block(subject, label, edit(block.value), expected_version=block.version)
+            except VersionConflictError:  # somebody wrote it since: the edit is made again, on what they wrote
+                continue
 
     def _existing_block(self, subject: str, label: str) -> Block:
         backend = self._core.store.backend
@@ -399,14 +405,13 @@ class Memory:
         """
         subject = self._subject(subject_id)
         version = check_count(version, "version", least=1)
-        store = self._core.store
-        with store.journal.transaction():
-            self._existing_block(subject, check_label(label))
-            history = {each.version: each for each in store.backend.block_history(subject, label)}
-            if version not in history:
-                known = f"{min(history)} to {max(history)}"
-                raise InvalidInputError(f"block {label!r} of subject {subject!r} has versions {known}, not {version!r}")
-            return store.backend.write_block(subject, label, history[version].value, change=Change("restore"))
+        backend = self._core.store.backend
+        self._existing_block(subject, check_label(label))
+        history = {each.version: each for each in backend.block_history(subject, label)}
+        if version not in history:
+            known = f"{min(history)} to {max(history)}" if history else "none"
+            raise InvalidInputError(f"block {label!r} of subject {subject!r} has versions {known}, not {version!r}")
+        return backend.write_block(subject, label, history[version].value, change=Change("restore"))
 
     # users: the AI Memory SDK's helpers
 
@@ -440,12 +445,7 @@ class Memory:
             limit=_limit(summary_block_char_limit),
             value=check_text(summary_block_value, "summary_block_value"),
         )
-        subject = self._subject(user_id)
-        with self._core.store.journal.transaction():
-            # "Empty, so reset" is the SDK's own idiom: what was learnt since that look is not what it means to lose.
-            if reset and self._core.looks.found_empty(subject) and self.get_memory("human", subject_id=subject):
-                return self.ensure_subject(subject)
-            return self._begin(subject, (human, summary), reset=reset)
+        return self._begin(self._subject(user_id), (human, summary), reset=reset)
 
     def get_user_memory(self, user_id: SubjectId | None = None, prompt_formatted: bool = False) -> str | None:
         """The block `human`, or None."""

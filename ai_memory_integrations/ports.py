@@ -210,6 +210,17 @@ class Journal(Protocol):
         """All calls inside, of this journal and of a backend in the same database, happen whole or not at all."""
         ...
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside `transaction()`."""
+        ...
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have *call* made by this thread when the outermost transaction it is in has been committed and left, in the
+        order asked for; never when it is undone. At once outside of any. What it raises reaches the caller of the
+        transaction, whose writes stand."""
+        ...
+
     def append(
         self,
         subject_id: str,
@@ -367,6 +378,32 @@ class Journal(Protocol):
     def stats(self) -> Stats: ...
 
     def close(self) -> None: ...
+
+
+class Notes(Protocol):
+    """What a memory that lives elsewhere needs to know again of a subject: JSON objects by key, in the journal's
+    database and in its transactions. They go with the subject."""
+
+    def get(self, subject_id: str, key: str) -> dict[str, Any] | None: ...
+
+    def put(self, subject_id: str, key: str, note: Mapping[str, Any] | None) -> None:
+        """Keep *note*; None removes it. Raises: SubjectNotFoundError, unless it removes."""
+        ...
+
+    def add(self, subject_id: str, key: str, note: Mapping[str, Any]) -> bool:
+        """Keep *note* where there is none under *key*. Of any number of concurrent calls exactly one is True.
+
+        Raises: SubjectNotFoundError.
+        """
+        ...
+
+    def list(self, subject_id: str, prefix: str = "") -> dict[str, dict[str, Any]]:
+        """The notes of a subject whose keys begin with *prefix*, by key, in the order of the keys' code points."""
+        ...
+
+    def subjects(self, key: str) -> Sequence[str]:
+        """The subjects that have a note under *key*, in the order of their ids."""
+        ...
 
 
 ItemKey = tuple[tuple[str, ...], str]
@@ -541,6 +578,14 @@ class Store(Protocol):
     @property
     def transfer(self) -> Transfer: ...
 
+    @property
+    def notes(self) -> Notes: ...
+
+    @property
+    def learner(self) -> Learner | None:
+        """The learner that lives in this place, for where the application names none; None when it brings none."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -559,6 +604,18 @@ class Learner(Protocol):
         ...
 
     def learn(self, blocks: Sequence[Block], messages: Sequence[Message]) -> Learned | Sequence[Edit]: ...
+
+
+@runtime_checkable
+class RunLearner(Learner, Protocol):
+    """A learner that has to know the run it works on, because something elsewhere remembers having been asked.
+
+    The blocks it is given are what the journal's database knows, not read anew.
+    """
+
+    def learn_run(self, run: Run, blocks: Sequence[Block], messages: Sequence[Message]) -> Learned:
+        """As `learn`, which is not called. Called again for the same run it finds what it began."""
+        ...
 
 
 @runtime_checkable

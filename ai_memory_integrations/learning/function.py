@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ai_memory_integrations.errors import ConfigurationError, LearningError
-from ai_memory_integrations.ports import Learner
-from ai_memory_integrations.types import Block, Edit, Learned, LearningPolicy, Message
+from ai_memory_integrations.ports import Learner, RunLearner
+from ai_memory_integrations.types import Block, Edit, Learned, LearningPolicy, Message, Run
 
 LearnFunction = Callable[[Sequence[Block], Sequence[Message]], Learned | Iterable[Edit]]
 
@@ -31,8 +31,10 @@ class FunctionLearner:
         return f"FunctionLearner({self.name})"
 
 
-def learned_by(learner: Learner, blocks: Sequence[Block], messages: Sequence[Message]) -> Learned:
+def learned_by(learner: Learner, run: Run, blocks: Sequence[Block], messages: Sequence[Message]) -> Learned:
     """What *learner* makes of them. Raises: LearningError when it answers with something else than edits."""
+    if isinstance(learner, RunLearner):
+        return _learned(learner.learn_run(run, blocks, messages))
     return _learned(learner.learn(blocks, messages))
 
 

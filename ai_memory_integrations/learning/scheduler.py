@@ -25,7 +25,7 @@ from ai_memory_integrations.forking import at_work
 from ai_memory_integrations.learning import edits
 from ai_memory_integrations.learning.failures import LONGEST_WAIT
 from ai_memory_integrations.learning.function import learned_by
-from ai_memory_integrations.ports import Backend, Change, Claim, Journal, Learner
+from ai_memory_integrations.ports import Backend, Change, Claim, Journal, Learner, RunLearner
 from ai_memory_integrations.types import Archive, Block, Learned, LearningPolicy, Passage, Usage
 
 logger = logging.getLogger("ai_memory_integrations.learning")
@@ -123,7 +123,7 @@ class Scheduler:
     def _work(self, claim: Claim) -> None:
         spent: Usage | None = None  # over all rounds: what a discarded one cost was paid as well
         for attempt in range(_REBASES):
-            seen = tuple(self._backend.list_blocks(claim.subject_id))
+            seen = self._seen(claim.subject_id)
             try:
                 learned = self._learn(seen, claim)
             except Exception as error:  # noqa: BLE001 - a learner is anybody's code: what it raises goes on its run
@@ -148,7 +148,13 @@ class Scheduler:
     def _learn(self, seen: Sequence[Block], claim: Claim) -> Learned:
         if not claim.messages:
             return Learned()
-        return contextvars.Context().run(learned_by, self._learner, seen, claim.messages)
+        return contextvars.Context().run(learned_by, self._learner, claim.run, seen, claim.messages)
+
+    def _seen(self, subject_id: str) -> tuple[Block, ...]:
+        if not isinstance(self._learner, RunLearner):
+            return tuple(self._backend.list_blocks(subject_id))
+        with self._journal.transaction():  # a request less: this learner's agent has the blocks already
+            return tuple(self._backend.list_blocks(subject_id))
 
     def _end(self, claim: Claim, seen: Sequence[Block], learned: Learned, *, last: bool) -> bool:
         """Record everything a run came to, or nothing. False: a block changed meanwhile, learn again."""

@@ -11,6 +11,7 @@ from ai_memory_integrations.backends.sqlite import SQLiteStore
 from ai_memory_integrations.ports import Store
 from ai_memory_integrations.testing.contracts.backend import BackendContract
 from ai_memory_integrations.testing.contracts.journal import JournalContract
+from ai_memory_integrations.testing.contracts.notes import NotesContract
 
 
 class OnSQLite:
@@ -26,4 +27,8 @@ class TestBackendOnSQLite(OnSQLite, BackendContract):
 
 
 class TestJournalOnSQLite(OnSQLite, JournalContract):
+    pass
+
+
+class TestNotesOnSQLite(OnSQLite, NotesContract):
     pass

@@ -431,6 +431,7 @@ _SUBJECT_TABLES: dict[str, Callable[[sqlite3.Connection, int], int]] = {
     "passage_vector": _by_range("passage_vector"),
     "message": _by_range("message"),
     "run": _by_subject("run"),
+    "note": _by_subject("note"),
 }
 
 

@@ -35,6 +35,12 @@ _HEADER = b"SQLite format 3\x00"
 _ERASURE = "erasure_pending"
 
 
+class _AfterCommit(threading.local):
+    """What the thread's transaction has been asked to call once it is committed."""
+
+    calls: tuple[Callable[[], None], ...] = ()
+
+
 class Database:
     """Transactions and reads on one file (or on memory, with `:memory:`).
 
@@ -59,6 +65,7 @@ class Database:
         self._held_for_fork = False
         self._depth = 0
         self._owner: int | None = None
+        self._after_commit = _AfterCommit()
         self._closed = False
 
     def before_fork(self) -> None:
@@ -114,6 +121,33 @@ class Database:
 
         An error inside a joined one undoes the joined part, also where the outer one goes on.
         """
+        if self.in_transaction:
+            with self._joined() as connection:
+                yield connection
+            return
+        try:
+            with self._joined() as connection:
+                yield connection
+            calls = self._after_commit.calls
+        finally:
+            self._after_commit.calls = ()
+        for call in calls:
+            call()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside `transaction()`."""
+        return self._owner == threading.get_ident()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have *call* made when the transaction of this thread has been committed and left; at once outside of any."""
+        if self.in_transaction:
+            self._after_commit.calls = (*self._after_commit.calls, call)
+        else:
+            call()
+
+    @contextmanager
+    def _joined(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _translated(self.path):
             connection = self._open_writer()
             depth, owner = self._depth, threading.get_ident()

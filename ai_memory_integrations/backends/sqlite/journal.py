@@ -8,7 +8,7 @@ learnt a second time; its text goes as soon as nothing waits for it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import get_args
@@ -64,6 +64,13 @@ class SQLiteJournal(Journal):
 
     def transaction(self) -> AbstractContextManager[None]:
         return self._transaction()
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._database.in_transaction
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self._database.after_commit(call)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -328,8 +335,7 @@ class SQLiteJournal(Journal):
         wanted = _conditions({"run_id = :run_id": run_id, f"subject = {_SUBJECT_NO}": subject_id}) or "TRUE"
         with self._database.transaction() as connection:
             found = connection.execute(
-                f"UPDATE run SET due_at = min(due_at, :now) WHERE state IN {states} AND {wanted} "
-                "RETURNING run_id",
+                f"UPDATE run SET due_at = min(due_at, :now) WHERE state IN {states} AND {wanted} RETURNING run_id",
                 {"now": self._database.now(), "run_id": run_id, "subject_id": subject_id},
             ).fetchall()
         return [name for (name,) in found]

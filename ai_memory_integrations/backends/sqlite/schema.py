@@ -54,6 +54,14 @@ CREATE TABLE block_version(
     PRIMARY KEY(subject, block_id, version)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE note(
+    subject INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY(subject, key)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX note_key ON note(key);
+
 CREATE TABLE passage(
     id INTEGER PRIMARY KEY,
     passage_id TEXT NOT NULL,

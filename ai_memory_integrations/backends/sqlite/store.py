@@ -11,9 +11,10 @@ from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend
 from ai_memory_integrations.backends.sqlite.connection import MEMORY, Database, Synchronous
 from ai_memory_integrations.backends.sqlite.items import SQLiteItemStore
 from ai_memory_integrations.backends.sqlite.journal import SQLiteJournal
+from ai_memory_integrations.backends.sqlite.notes import SQLiteNotes
 
 if TYPE_CHECKING:
-    from ai_memory_integrations.ports import Transfer, VectorIndex
+    from ai_memory_integrations.ports import Learner, Transfer, VectorIndex
 
 
 class SQLiteStore:
@@ -34,6 +35,8 @@ class SQLiteStore:
         self.backend = SQLiteBackend(self.database)
         self.journal = SQLiteJournal(self.database)
         self.items = SQLiteItemStore(self.database)
+        self.notes = SQLiteNotes(self.database)
+        self.learner: Learner | None = None
 
     @cached_property
     def vectors(self) -> VectorIndex:

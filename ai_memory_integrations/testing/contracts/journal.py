@@ -28,6 +28,39 @@ class JournalContract:
             store.backend.create_subject(subject, [BlockSpec(label="human")])
         return store.journal
 
+    # transactions
+
+    def test_what_waits_for_a_commit_is_called_in_order_once_it_is_there(self, journal: Journal) -> None:
+        seen: list[object] = []
+        journal.after_commit(lambda: seen.append("at once"))
+        with journal.transaction():
+            assert journal.in_transaction
+            with journal.transaction():
+                add(journal, says("one"))
+                journal.after_commit(lambda: seen.append((journal.in_transaction, texts(journal))))
+            journal.after_commit(lambda: seen.append("last"))
+            assert seen == ["at once"]
+        assert seen == ["at once", (False, ["one"]), "last"]
+        assert not journal.in_transaction
+
+    def test_what_waits_for_a_commit_is_forgotten_when_there_is_none(self, journal: Journal) -> None:
+        seen: list[str] = []
+        with pytest.raises(RuntimeError, match="crash"), journal.transaction():
+            journal.after_commit(lambda: seen.append("never"))
+            raise RuntimeError("crash")
+        with journal.transaction():
+            pass
+        assert seen == []
+
+    def test_what_fails_after_a_commit_undoes_nothing(self, journal: Journal) -> None:
+        def fail() -> None:
+            raise RuntimeError("too late")
+
+        with pytest.raises(RuntimeError, match="too late"), journal.transaction():
+            add(journal, says("kept"))
+            journal.after_commit(fail)
+        assert texts(journal) == ["kept"]
+
     # messages
 
     def test_a_message_comes_back_exactly(self, journal: Journal) -> None:
