@@ -28,6 +28,10 @@
     ├── StaleClaimError                      a learning process lost its run to another; nothing was written
     └── BackendError                         the storage failed; the cause is in __cause__
         ├── BackendUnavailableError          trying again may help
+        │   └── AnswerLostError              what was asked may have been done
+        ├── RefusedByServerError             a memory server would not do what it was asked
+        │   ├── GoneFromServerError          what was named is not there any more
+        │   └── ServerConflictError          somebody else wrote at the same moment, or it exists
         ├── StoreNotCreatableError           the file or its folder cannot be made or written
         ├── NotAStoreError                   the file is something else, or damaged
         ├── NewerSchemaError                 a newer release of this package wrote the file
@@ -294,6 +298,26 @@ class BackendError(AIMemoryError):
 
 class BackendUnavailableError(BackendError):
     """The storage did not answer in time; trying again may help."""
+
+
+class AnswerLostError(BackendUnavailableError):
+    """The storage did not answer, and may have done what it was asked: look before asking again."""
+
+
+class RefusedByServerError(BackendError):
+    """A memory server would not do what it was asked. `status` is its code, `detail` its own words."""
+
+    def __init__(self, what: str, status: int, detail: str) -> None:
+        self.what, self.status, self.detail = what, status, detail
+        super().__init__(f"the memory server would not {what} ({status}): {detail}")
+
+
+class GoneFromServerError(RefusedByServerError):
+    """What was named is not on the server."""
+
+
+class ServerConflictError(RefusedByServerError):
+    """Somebody else wrote at the same moment, or what should be made exists."""
 
 
 class StoreNotCreatableError(BackendError):
