@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from ai_memory_integrations.errors import InvalidInputError, InvalidMessageError, key_names
-from ai_memory_integrations.types import DEFAULT_THREAD, LABEL_PATTERN, Message, Passage, Role
+from ai_memory_integrations.types import DEFAULT_THREAD, LABEL_PATTERN, Message, Metadata, Passage, Role
 
 MAX_ID_BYTES = 512
 MAX_DEPTH = 100
@@ -392,3 +392,28 @@ def _a(value: object) -> str:
         return "None"
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def check_limit(value: object) -> int:
+    """A block's limit in characters. Raises: InvalidInputError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**63:
+        raise InvalidInputError(f"a block's limit must be a whole number of characters from 1, got {value!r}")
+    return value
+
+
+def optional_count(limit: int | None) -> int | None:
+    """A limit of results; None for all. Raises: InvalidInputError."""
+    return None if limit is None else check_count(limit, "limit")
+
+
+def optional_id(value: str | None, name: str) -> str | None:
+    """An id to look for; None for none. Raises: InvalidInputError."""
+    return None if value is None else wanted_id(value, name)
+
+
+def json_object(value: object, name: str) -> Metadata:
+    """A dict that is a JSON object. Raises: InvalidInputError."""
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"{name} must be a dict, got {type(value).__name__}")
+    checked: Metadata = check_json(value, name)
+    return checked

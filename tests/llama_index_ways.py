@@ -71,6 +71,8 @@ class InterruptibleStore:
         self.items = self._store.items
         self.vectors = None
         self.transfer = self._store.transfer
+        self.notes = self._store.notes
+        self.learner = None
 
     def close(self) -> None:
         self._store.close()

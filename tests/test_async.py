@@ -17,7 +17,7 @@ from ai_memory_integrations.errors import InvalidMessageError, RunTimeoutError
 from ai_memory_integrations.types import Block
 
 NOT_AWAITED = {"aio", "close", "for_subject", "resolve_subject", "subject", "subject_id", "url"}
-MIRRORED = sorted(name for name, value in vars(Memory).items() if not name.startswith("_") and name not in NOT_AWAITED)
+MIRRORED = sorted(name for name in dir(Memory) if not name.startswith("_") and name not in NOT_AWAITED)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_async_memory_mirrors_memory(name: str) -> None:
 
 
 def test_every_public_name_of_the_mirror_is_one_of_memory() -> None:
-    extra = {name for name in vars(AsyncMemory) if not name.startswith("_")} - set(vars(Memory))
+    extra = {name for name in vars(AsyncMemory) if not name.startswith("_")} - set(dir(Memory))
     assert extra == {"over", "blocking", "run"}
 
 

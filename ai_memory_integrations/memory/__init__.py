@@ -1,0 +1,7 @@
+"""`Memory`, the one door to what is remembered of a subject: one class, a module for each part of it."""
+
+from __future__ import annotations
+
+from ai_memory_integrations.memory.memory import Memory
+
+__all__ = ["Memory"]
