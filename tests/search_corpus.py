@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ai_memory_integrations.search.engine import Hit, SearchEngine, microseconds
-from ai_memory_integrations.search.snapshot import IndexDelta, IndexRow, IndexState
+from ai_memory_integrations.search.snapshot import IndexDelta, IndexRow, IndexState, Snapshot
 from ai_memory_integrations.search.text import terms_of
 from ai_memory_integrations.types import PassageQuery
 
@@ -64,6 +64,11 @@ class Corpus:
 
     def _advance(self, **changes: int) -> None:
         self.state = IndexState(**{**{k: getattr(self.state, k) for k in IndexState.__slots__}, **changes})
+
+    def snapshot(self) -> Snapshot | None:
+        """What the engine knows, brought up to date; None while there is nothing."""
+        self.hits("")
+        return self.engine._slots[self.state.subject_no].snapshot if self.kept else None
 
     def read(self, known: IndexState | None) -> IndexDelta | None:
         self.reads.append(self._delta(known))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from itertools import repeat
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +25,7 @@ DEFAULT_BYTES = 256 * 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A passage found. *score* is 0..1, and None where nothing was ranked; *explanation* holds the parts whose sum
     is the score."""
 
@@ -77,7 +77,6 @@ class SearchEngine:
         subject_no: int,
         read: Read,
         query: PassageQuery,
-        *,
         vector: Sequence[float] | None = None,
         allowed: Collection[int] | None = None,
     ) -> list[Hit]:
@@ -152,7 +151,8 @@ class SearchEngine:
 def _checked(vector: Sequence[float], snapshot: Snapshot) -> np.ndarray[Any, np.dtype[np.float32]] | None:
     """The query's vector brought to length 1; None when it is all zeros or there is nothing to compare it with."""
     asked = np.asarray(vector, np.float32)
-    if not np.isfinite(asked).all():
+    square = asked @ asked if asked.ndim == 1 else np.float32(np.nan)
+    if not isfinite(square) and not np.isfinite(asked).all():
         raise InvalidInputError("the query's vector holds values that are not finite numbers: check the embedder")
     if snapshot.vectors is None:
         return None
@@ -162,7 +162,7 @@ def _checked(vector: Sequence[float], snapshot: Snapshot) -> np.ndarray[Any, np.
             f"the query's vector has {asked.size} dimensions, the passages' have {stored}: they come from different "
             "embedders; run: ai-memory reindex"
         )
-    norm = float(np.sqrt(asked @ asked))
+    norm = float(np.sqrt(square))
     return asked / norm if norm > 0 else None
 
 
@@ -176,8 +176,7 @@ def _passing(snapshot: Snapshot, query: PassageQuery, allowed: Collection[int] |
         sets = [code for tag in query.tags for code in snapshot.tagged.get(tag, ())]
         masks.append(snapshot.tag_codes.mask(sets)[snapshot.tag_sets.values])
     if query.roles is not None:
-        roles = snapshot.role_codes.known(query.roles)
-        masks.append(snapshot.role_codes.mask(roles)[snapshot.roles.values])
+        masks.append(snapshot.said_by(query.roles))
     if query.thread_id is not None:
         masks.append(snapshot.threads.values == snapshot.thread_codes.codes.get(query.thread_id, -2))
     if query.after is not None or query.before is not None:
@@ -187,7 +186,10 @@ def _passing(snapshot: Snapshot, query: PassageQuery, allowed: Collection[int] |
             masks.append(times >= microseconds(query.after))
         if query.before is not None:
             masks.append(times < microseconds(query.before))
-    return np.logical_and.reduce(masks) if masks else None
+    if len(masks) > 1:
+        both: Mask = np.logical_and.reduce(masks)
+        return both
+    return masks[0] if masks else None
 
 
 def microseconds(moment: datetime) -> int:
@@ -202,7 +204,7 @@ def _hits(snapshot: Snapshot, query: PassageQuery, ranking: Ranking | None, pass
         rows = np.arange(len(seqs)) if passing is None else np.flatnonzero(passing)
         return [Hit(seq, None) for seq in seqs[rows[::-1][: query.limit]].tolist()]
     found = ranking.found if passing is None else ranking.found & passing
-    top = best(ranking.scores, np.flatnonzero(found), query.limit)
-    scores = np.clip(ranking.scores[top], 0, 1).tolist()
-    parts = ranking.explain(top) if query.explain else [None] * len(top)
-    return [Hit(seq, score, part) for seq, score, part in zip(seqs[top].tolist(), scores, parts, strict=True)]
+    top = best(ranking.scores, found.nonzero()[0], query.limit)
+    scores = [1.0 if score > 1 else 0.0 if score < 0 else score for score in ranking.scores[top].tolist()]
+    parts: Iterable[dict[str, Any] | None] = ranking.explain(top) if query.explain else repeat(None, len(top))
+    return list(map(Hit, seqs[top].tolist(), scores, parts))

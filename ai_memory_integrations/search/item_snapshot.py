@@ -14,7 +14,7 @@ from ai_memory_integrations.errors import InvalidInputError
 from ai_memory_integrations.ports import ItemRanking
 from ai_memory_integrations.search.columns import Column
 from ai_memory_integrations.search.postings import Matches, Postings
-from ai_memory_integrations.search.scoring import WEIGHTS, Mask, Scores, bm25, stretch
+from ai_memory_integrations.search.scoring import WEIGHTS, Mask, Scores, bm25, norms, stretch
 from ai_memory_integrations.search.snapshot import unit_rows
 from ai_memory_integrations.search.text import query_terms
 
@@ -160,7 +160,7 @@ class ItemSnapshot:
             alive = self.live.values[matches.row]
             matches = Matches(matches.term[alive], matches.row[alive], matches.count[alive])
         lengths = self.lengths.values
-        scores, coverage = bm25(matches, len(terms), lengths, float(lengths.mean()) if len(lengths) else 0.0)
+        scores, coverage = bm25(matches, len(terms), norms(lengths, float(lengths.mean()) if len(lengths) else 0.0))
         best = float(scores.max(initial=0.0))
         return (scores / np.float32(best) if best > 0 else scores), coverage
 

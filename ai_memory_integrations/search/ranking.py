@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +14,17 @@ from ai_memory_integrations.search.text import Terms, query_terms
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The score of every row (0..1), which rows are found at all, and the parts that add up to the score."""
+    """The score of every row (0..1), which rows are found at all, and the named parts that add up to the score, a row
+    of the matrix each."""
 
     scores: Scores
     found: Mask
-    parts: dict[str, Scores]
+    names: tuple[str, ...]
+    parts: NDArray[np.float32]
 
     def explain(self, rows: NDArray[np.intp]) -> list[dict[str, float]]:
         """The parts of the scores of some rows."""
-        values = {name: part[rows].tolist() for name, part in self.parts.items()}
+        values = {name: part[rows].tolist() for name, part in zip(self.names, self.parts, strict=True)}
         return [{name: round(value[i], 4) for name, value in values.items()} for i in range(len(rows))]
 
 
@@ -36,55 +36,65 @@ def rank(snapshot: Snapshot, text: str, vector: NDArray[np.float32] | None, weig
     """
     terms = query_terms(text)
     speakers, only_speakers = _mentioned(snapshot, terms)
-    parts, found = _evidence(snapshot, terms, vector, weights)
+    names = [*_WORDS, *([] if vector is None or snapshot.vectors is None else ["semantic"])]
+    evident = len(names)
+    names += ["session", "speaker"] if len(speakers) else ["session"]
+    # In one matrix, so that what is done to every part is one call: of a hundred rows, calls are what costs.
+    parts = np.empty((len(names), len(snapshot)), np.float32)
+    found = _evidence(snapshot, terms, vector, weights, parts[:evident])
     if only_speakers:
         found = found | speakers[snapshot.names.values]
-    whole = 1 + weights.session + (weights.speaker if len(speakers) else 0)
-    evidence = _sum(parts)
+    sessions = snapshot.sessions.values
     best_of_session = np.zeros(snapshot.sessions_count, np.float32)
-    np.maximum.at(best_of_session, snapshot.sessions.values, evidence)
-    parts["session"] = weights.session * best_of_session[snapshot.sessions.values]
+    np.maximum.at(best_of_session, sessions, np.add.reduce(parts[:evident]))
+    parts[evident] = weights.session * best_of_session[sessions]
+    whole = 1 + weights.session
     if len(speakers):
-        parts["speaker"] = weights.speaker * speakers[snapshot.names.values]
-    parts = {name: part / np.float32(whole) for name, part in parts.items()}
-    return Ranking(_sum(parts), found, parts)
+        parts[-1] = weights.speaker * speakers[snapshot.names.values]
+        whole += weights.speaker
+    parts /= np.float32(whole)
+    return Ranking(np.add.reduce(parts), found, tuple(names), parts)
 
 
-def _sum(parts: dict[str, Scores]) -> Scores:
-    return reduce(operator.add, parts.values())
+_WORDS = ("lexical", "neighbour")
 
 
 def _evidence(
-    snapshot: Snapshot, terms: Terms, vector: NDArray[np.float32] | None, weights: Weights
-) -> tuple[dict[str, Scores], Mask]:
-    """What speaks for each row by its words and its meaning and those of its neighbours, at most 1 in sum; and
+    snapshot: Snapshot, terms: Terms, vector: NDArray[np.float32] | None, weights: Weights, parts: NDArray[np.float32]
+) -> Mask:
+    """Fill in what speaks for each row by its words and its meaning and those of its neighbours, at most 1 in sum;
     which rows it speaks for."""
-    lexical, coverage = bm25(
-        snapshot.postings.find(terms), len(terms), snapshot.lengths.values, snapshot.total_length / len(snapshot)
-    )
-    lent = _lent(snapshot, lexical, weights)
+    rows = len(snapshot)
+    padded, coverage = bm25(snapshot.postings.find(terms), len(terms), snapshot.norms, size=rows + 1)
+    lexical, lent = padded[:rows], _lent(snapshot, padded, weights)
     words = lexical + lent
     found = words > 0
     share = 1.0 if vector is None else weights.lexical_share(coverage)
     scale = np.float32(share / (float(words.max()) or 1.0))
-    parts = {"lexical": lexical * scale, "neighbour": lent * scale}
+    np.multiply(lexical, scale, out=parts[0])
+    np.multiply(lent, scale, out=parts[1])
     if vector is not None and snapshot.vectors is not None:
         cosines = snapshot.vectors.values @ vector
-        parts["semantic"] = np.float32(1 - share) * _closeness(snapshot, cosines, weights)
-        found = found | (cosines > 0)
-    return parts, found
+        np.multiply(_closeness(snapshot, cosines, weights), np.float32(1 - share), out=parts[2])
+        found |= cosines > 0
+    return found
 
 
 def _closeness(snapshot: Snapshot, cosines: Scores, weights: Weights) -> Scores:
     """How near a row and its neighbours are to the query, 0..1. Counted from the mean, so that a missing neighbour
     and a missing vector count as average ones."""
-    mean = cosines.sum() / np.float32(max(1, snapshot.embedded_count))  # those without a vector have 0
-    centred = (cosines - mean) * snapshot.embedded.values
-    return stretch(centred + _lent(snapshot, centred, weights))
+    rows = len(cosines)
+    mean = np.add.reduce(cosines) / np.float32(max(1, snapshot.embedded_count))  # those without a vector have 0
+    padded = np.zeros(rows + 1, np.float32)
+    centred = padded[:rows]
+    np.subtract(cosines, mean, out=centred)
+    if snapshot.embedded_count < rows:
+        centred *= snapshot.embedded.values
+    return stretch(centred + _lent(snapshot, padded, weights))
 
 
-def _lent(snapshot: Snapshot, scores: Scores, weights: Weights) -> Scores:
-    return diffuse(scores, snapshot.turns.values, snapshot.befores.values, weights.to_next, weights.to_previous)
+def _lent(snapshot: Snapshot, padded: Scores, weights: Weights) -> Scores:
+    return diffuse(padded, snapshot.before.values, snapshot.after.values, weights.to_next, weights.to_previous)
 
 
 def _mentioned(snapshot: Snapshot, terms: Terms) -> tuple[Mask, bool]:

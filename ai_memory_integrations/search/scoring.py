@@ -45,31 +45,37 @@ class Weights:
 WEIGHTS = Weights()
 
 
-def bm25(matches: Matches, terms: int, lengths: Scores, mean_length: float) -> tuple[Scores, float]:
-    """The BM25 score of every row, and which share of the query's information the best row covers (0..1)."""
-    rows = len(lengths)
+def norms(lengths: Scores, mean_length: float) -> Scores:
+    """What `bm25` divides by, for rows of these lengths in terms: long texts have more words by chance."""
+    return _K1 * (1 - _B) + (_K1 * _B / max(mean_length, 1.0)) * lengths
+
+
+def bm25(matches: Matches, terms: int, norms: Scores, *, size: int | None = None) -> tuple[Scores, float]:
+    """The BM25 score of every row, and which share of the query's information the best row covers (0..1).
+
+    With *size* there are so many scores, those behind the last row 0.
+    """
+    rows = len(norms)
     found = np.bincount(matches.term, minlength=terms)
     idf = np.log1p((rows - found + 0.5) / (found + 0.5))
     weights = idf[matches.term]
-    norm = _K1 * (1 - _B) + (_K1 * _B / max(mean_length, 1.0)) * lengths[matches.row]
-    gains = weights * matches.count * (_K1 + 1) / (matches.count + norm)
-    scores = np.bincount(matches.row, gains, minlength=rows).astype(np.float32)
+    gains = weights * matches.count * (_K1 + 1) / (matches.count + norms[matches.row])
+    scores = np.bincount(matches.row, gains, minlength=rows if size is None else size).astype(np.float32)
     covered = float(np.bincount(matches.row, weights).max(initial=0.0))
     return scores, covered / max(float(idf.sum()), 1e-9)
 
 
-def diffuse(scores: Scores, turns: Rows, befores: Rows, to_next: float, to_previous: float) -> Scores:
-    """What each row gets from its neighbours: `befores[i]` is the turn before `turns[i]`."""
-    lent = np.zeros_like(scores)
-    lent[turns] = to_next * scores[befores]
-    lent[befores] += to_previous * scores[turns]  # a turn comes before one other turn only
-    return lent
+def diffuse(scores: Scores, before: Rows, after: Rows, to_next: float, to_previous: float) -> Scores:
+    """What each row gets from the rows before and after it, -1 for none: the last of *scores* belongs to no row and
+    is 0."""
+    return to_next * scores[before] + to_previous * scores[after]
 
 
 def stretch(scores: Scores) -> Scores:
     """Scores brought to 0..1 by their extremes; where all are alike they all become 1."""
     low, high = scores.min(), scores.max()
-    return np.ones_like(scores) if high - low < 1e-6 else np.divide(scores - low, high - low)
+    width = high - low
+    return np.ones_like(scores) if width < 1e-6 else np.divide(scores - low, width)
 
 
 def best(scores: Scores, among: Rows, limit: int) -> Rows:
@@ -79,7 +85,8 @@ def best(scores: Scores, among: Rows, limit: int) -> Rows:
     """
     chosen = scores[among]
     if limit < len(chosen):
-        least = np.partition(chosen, len(chosen) - limit)[len(chosen) - limit]
-        among = among[chosen >= least - 2 * _NOISE]
-    order = np.lexsort((-among, -np.rint(scores[among] / _NOISE)))
+        place = len(chosen) - limit
+        near = chosen >= np.partition(chosen, place)[place] - 2 * _NOISE
+        among, chosen = among[near], chosen[near]
+    order = np.lexsort((-among, -np.rint(chosen / _NOISE)))
     return among[order[:limit]]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ai_memory_integrations.search.columns import Column
 from ai_memory_integrations.search.postings import Postings
+from ai_memory_integrations.search.scoring import Mask, Scores, norms
 from ai_memory_integrations.search.text import name_terms
 
 NEVER: Final = np.iinfo(np.int64).min
@@ -21,6 +22,7 @@ SESSION_GAP_US = 6 * 3600 * 1_000_000
 
 _OVERHEAD, _ROW_OVERHEAD = 8192, 64  # bytes a snapshot and a row cost beside their arrays, roughly
 _CHUNK = 1024
+_ROLE_MASKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class IndexDelta:
     vectors: Sequence[tuple[int, bytes]] = ()
 
 
+class SubjectGoneError(LookupError):
+    """The subject that a reader was made for is not there any more."""
+
+
 class Codes:
     """Numbers for values, in the order they first come; None is -1."""
 
@@ -81,7 +87,7 @@ class Codes:
 class Snapshot:
     """The passages of one subject as arrays, one entry a row, in the order they came.
 
-    `befores[i]` is the row of the turn before `turns[i]` in the same session; threads, names and
+    `before` and `after` are the rows of the turns around a turn in the same session, -1 for none; threads, names and
     roles are codes or -1. `mentions` leads from a term to the names that have it, `tagged` from a tag to the codes of
     the sets that have it.
     """
@@ -93,8 +99,8 @@ class Snapshot:
         self.times = Column(np.int64)
         self.threads = Column(np.int32)
         self.sessions = Column(np.int32)
-        self.turns = Column(np.intp)
-        self.befores = Column(np.intp)
+        self.before = Column(np.intp)
+        self.after = Column(np.intp)
         self.names = Column(np.int32)
         self.roles = Column(np.int32)
         self.tag_sets = Column(np.int32)
@@ -108,6 +114,8 @@ class Snapshot:
         self._last_turn: dict[str, tuple[int, int | None]] = {}
         self.sessions_count = 0
         self.embedded_count = 0
+        self._norms: Scores | None = None
+        self._said_by: dict[tuple[Hashable, ...], Mask] = {}
         self.extend(delta)
 
     def __len__(self) -> int:
@@ -115,11 +123,28 @@ class Snapshot:
 
     @property
     def nbytes(self) -> int:
-        wide = (self.seqs, self.times, self.turns, self.befores, self.lengths)
+        wide = (self.seqs, self.times, self.before, self.after, self.lengths)
         codes = (self.threads, self.sessions, self.names, self.roles, self.tag_sets)
         arrays = sum(column.nbytes for column in wide) + sum(column.nbytes for column in codes)
         vectors = self.embedded.nbytes + (0 if self.vectors is None else self.vectors.nbytes)
         return arrays + vectors + self.postings.nbytes + _OVERHEAD + _ROW_OVERHEAD * len(self)
+
+    @property
+    def norms(self) -> Scores:
+        """What `bm25` divides by, for every row."""
+        if self._norms is None:
+            self._norms = norms(self.lengths.values, self.total_length / max(1, len(self)))
+        return self._norms
+
+    def said_by(self, roles: tuple[Hashable, ...]) -> Mask:
+        """Which rows have one of these roles. Nearly every search asks for the same ones."""
+        mask = self._said_by.get(roles)
+        if mask is None:
+            mask = self.role_codes.mask(self.role_codes.known(roles))[self.roles.values]
+            if len(self._said_by) >= _ROLE_MASKS:
+                self._said_by.clear()
+            self._said_by[roles] = mask
+        return mask
 
     def extend(self, delta: IndexDelta) -> None:
         """Bring it to `delta.state`, which follows its own."""
@@ -146,6 +171,8 @@ class Snapshot:
         self.embedded.grow(len(rows))
         if self.vectors is not None:
             self.vectors.grow(len(rows))
+        self._norms = None
+        self._said_by.clear()
 
     def _name_code(self, name: str | None) -> int:
         if name is not None and name not in self.name_codes.codes:
@@ -161,7 +188,7 @@ class Snapshot:
 
     def _link(self, rows: Sequence[IndexRow], start: int) -> None:
         """Turns of a thread follow each other until a long silence; what is not a turn is a session of its own."""
-        sessions, turns, befores = [-1] * len(rows), [], []
+        sessions, before = [-1] * len(rows), [-1] * len(rows)
         known = self.sessions.values
         for place, row in enumerate(rows):
             thread = row.thread if row.role is not None else None
@@ -170,13 +197,14 @@ class Snapshot:
                 sessions[place] = self.sessions_count
                 self.sessions_count += 1
             else:
-                turns.append(start + place)
-                befores.append(last)
+                before[place] = last
                 sessions[place] = sessions[last - start] if last >= start else int(known[last])
             if thread is not None:
                 self._last_turn[thread] = (start + place, when if row.created_us is None else row.created_us)
-        self.turns.extend(turns)
-        self.befores.extend(befores)
+        self.before.extend(before)
+        self.after.extend([-1] * len(rows))
+        turns = np.flatnonzero(self.before.values[start:] >= 0) + start
+        self.after.values[self.before.values[turns]] = turns  # a turn comes before one other turn only
         self.sessions.extend(sessions)
 
     def _add_vectors(self, vectors: Sequence[tuple[int, bytes]]) -> None:

@@ -70,7 +70,8 @@ _PERSON = re.compile(r"[^\W\d_]+(?:[ .'\u2019-]+[^\W\d_]+)*\.?")
 def words_of(text: str) -> Iterator[str]:
     """The words of a text in their order, folded and in lower case, not stemmed."""
     if text.isascii():
-        return _plain_words(_ASCII_WORD.findall(text.lower()))
+        found = _ASCII_WORD.findall(text.lower())
+        return _plain_words(found) if "'" in text else (word[:_LONGEST] for word in found)
     decomposed = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).casefold())
     folded = unicodedata.normalize("NFC", _MARKS.sub("", decomposed))
     return _plain_words(_WORD.findall(folded))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from search_corpus import Corpus, random_vectors
+from search_plain import plain_hits
 
 from ai_memory_integrations.search.engine import Hit, SearchEngine
 
@@ -64,6 +66,15 @@ class Incremental(RuleBasedStateMachine):
         for filters in ({}, {"thread_id": "a"}, {"tags": ("1", "None")}):
             mine = self.corpus.hits(query, vector=vector, limit=1000, **filters)
             assert same(mine, self.corpus.rebuilt().hits(query, vector=vector, limit=1000, **filters))
+
+    @rule(query=TEXTS.filter(str.strip), vector=st.sampled_from((None, [1.0, -1.0] * 4)), limit=st.integers(1, 30))
+    def search_exactly(self, query: str, vector: list[float] | None, limit: int) -> None:
+        """To the last bit what the plain arithmetic gives, ties in the same order."""
+        for roles in (None, ("user", None)):
+            mine = self.corpus.hits(query, vector=vector, limit=limit, roles=roles, explain=True)
+            snapshot = self.corpus.snapshot()
+            plain = [] if snapshot is None else plain_hits(snapshot, query, vector, roles)[:limit]
+            assert [tuple(hit) for hit in mine] == plain
 
     @invariant()
     def follows(self) -> None:
@@ -180,3 +191,25 @@ def test_threads_that_add_and_search_find_everything_and_never_an_older_state() 
 def locked(lock: threading.Lock, read: object, known: object) -> object:
     with lock:
         return read(known)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 130, 1100])
+def test_many_rows_are_ranked_to_the_last_bit_as_plain_arithmetic_ranks_them(count: int) -> None:
+    chance = random.Random(count)
+    corpus, texts = Corpus(), []
+    for number in range(count):
+        texts.append(" ".join(chance.choices(WORDS, k=chance.randint(0, 30))) + f" text{number}")
+        corpus.add(
+            texts[-1],
+            thread=chance.choice((None, "a", "b")),
+            role=chance.choice(("user", "assistant", None)),
+            name=chance.choice((None, "Caroline", "Bob Red")),
+            said=EPOCH + timedelta(hours=number),
+        )
+    corpus.embed(random_vectors(texts), upto=chance.randint(1, count))
+    for query in ("red bike", "Caroline", "tea 2023 cat nothing", "xylophone"):
+        for vector in (None, [chance.gauss(0, 1) for _ in range(8)]):
+            mine = corpus.hits(query, vector=vector, limit=count, roles=("user", None), explain=True)
+            snapshot = corpus.snapshot()
+            assert snapshot is not None
+            assert [tuple(hit) for hit in mine] == plain_hits(snapshot, query, vector, ("user", None))

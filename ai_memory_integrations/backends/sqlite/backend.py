@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ai_memory_integrations.backends.sqlite import rows
@@ -29,9 +29,8 @@ from ai_memory_integrations.types import (
 )
 
 if TYPE_CHECKING:
-    from ai_memory_integrations.search.engine import Hit, SearchEngine
+    from ai_memory_integrations.backends.sqlite.searching import PassageSearch
 
-_SEARCHED = 10_000
 _FIRST_PLACES = {"human": 0, "summary": 1}
 
 
@@ -40,9 +39,6 @@ class SQLiteBackend(Backend):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._search_engine: SearchEngine | None = None
-        self._process = os.getpid()
-        self._searched: dict[str, int] = {}  # the numbers of subjects that were searched
 
     # subjects
 
@@ -89,9 +85,8 @@ class SQLiteBackend(Backend):
             gone = {table: _delete_rows(connection, table, no) for table in _SUBJECT_TABLES}
             connection.execute("DELETE FROM subject WHERE no = ?", (no,))
             self._database.mark_erasure(connection)
-        self._searched.pop(subject_id, None)
-        if self._search_engine is not None:
-            self._search_engine.drop(no)
+        if "_search" in self.__dict__:
+            self._search.drop(subject_id, no)
         return ErasureReceipt(
             subject_id=subject_id,
             agent_id=agent_id,
@@ -302,40 +297,11 @@ class SQLiteBackend(Backend):
     def search_passages(
         self, subject_id: str, query: PassageQuery, *, vector: Sequence[float] | None = None
     ) -> list[Passage]:
-        from ai_memory_integrations.backends.sqlite.index import allowed_by_metadata, reader
-        from ai_memory_integrations.search.engine import SearchEngine
-
-        with self._database.read() as connection:
-            no = optional_subject_no(connection, subject_id)
-            if no is None:
-                return []
-            # A snapshot made inside an open transaction may be undone: it is not kept.
-            joined = connection.in_transaction
-            if not joined:
-                self._remember_searched(subject_id, no)
-            engine = SearchEngine() if joined else self._engine()
-            try:
-                hits = engine.search(
-                    no,
-                    reader(connection, no),
-                    query,
-                    vector=vector,
-                    allowed=allowed_by_metadata(connection, no, query.metadata),
-                )
-                return _found(connection, no, hits)
-            finally:
-                if not joined and connection.in_transaction:
-                    connection.execute("COMMIT")
-
-    def _remember_searched(self, subject_id: str, no: int) -> None:
-        if len(self._searched) >= _SEARCHED:
-            self._searched.clear()
-        self._searched[subject_id] = no
+        return self._search.search(subject_id, query, vector)
 
     def speakers(self, subject_id: str) -> tuple[str, ...]:
         # As the last search found them: no statement is spent on what hardly ever changes.
-        searched = self._searched.get(subject_id)
-        known = None if searched is None else self._engine().names(searched)
+        known = self._search.names(subject_id)
         if known is not None:
             return known
         with self._database.read() as connection:
@@ -348,28 +314,15 @@ class SQLiteBackend(Backend):
             ).fetchall()
         return tuple(name for (name,) in found)
 
-    def _engine(self) -> SearchEngine:
-        if self._search_engine is None or self._process != os.getpid():
-            from ai_memory_integrations.search.engine import SearchEngine
+    @cached_property
+    def _search(self) -> PassageSearch:
+        from ai_memory_integrations.backends.sqlite.searching import PassageSearch  # it loads NumPy
 
-            # A forked child makes its own: a thread of its parent may have held a lock of this one.
-            self._search_engine, self._process = SearchEngine(), os.getpid()
-        return self._search_engine
+        return PassageSearch(self._database)
 
     def close(self) -> None:
-        self._search_engine = None
+        self.__dict__.pop("_search", None)
         self._database.close()
-
-
-def _found(connection: sqlite3.Connection, no: int, hits: Sequence[Hit]) -> list[Passage]:
-    """The passages of hits, in their order, by one statement: ten would cost more than the search."""
-    base = no << SEQ_BITS
-    found = connection.execute(
-        f"SELECT {rows.PASSAGE}, id FROM passage WHERE id IN (SELECT value FROM json_each(?))",
-        (rows.json_list(base + hit.seq for hit in hits),),
-    )
-    by_id = {row[-1]: row for row in found}
-    return [rows.passage(by_id[base + hit.seq], score=hit.score, explanation=hit.explanation) for hit in hits]
 
 
 def optional_subject_no(connection: sqlite3.Connection, subject_id: str) -> int | None:

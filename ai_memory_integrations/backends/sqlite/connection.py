@@ -185,12 +185,14 @@ class Database:
             with self._lock, _translated(self.path):
                 yield self._open_writer()
             return
-        with _translated(self.path):
+        try:  # `_translated`, written out: every read comes by here
             connection = self._take_reader()
             try:
                 yield connection
             finally:
                 self._give_back(connection)
+        except sqlite3.Error as error:
+            raise _translation(error, self.path) from error
 
     def _take_reader(self) -> sqlite3.Connection:
         with self._pool_lock:

@@ -11,7 +11,7 @@ from ai_memory_integrations.backends.sqlite import rows
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
 from ai_memory_integrations.ports import EmbedderRecord, Unembedded, VectorIndex
-from ai_memory_integrations.search.snapshot import IndexDelta, IndexRow, IndexState
+from ai_memory_integrations.search.snapshot import IndexDelta, IndexRow, IndexState, SubjectGoneError
 from ai_memory_integrations.types import Metadata
 
 
@@ -19,7 +19,8 @@ def reader(connection: sqlite3.Connection, no: int) -> Callable[[IndexState | No
     """A function that gives what changed in a subject since a known state, None for nothing.
 
     It begins a read transaction, which the caller ends after it has fetched what was found. Begun here, where the
-    engine lets in one caller at a time, no caller brings an older state than the one before.
+    engine lets in one caller at a time, no caller brings an older state than the one before. It raises SubjectGoneError
+    when there is no such subject any more.
     """
 
     def read(known: IndexState | None) -> IndexDelta | None:
@@ -28,6 +29,8 @@ def reader(connection: sqlite3.Connection, no: int) -> Callable[[IndexState | No
         row = connection.execute(
             "SELECT passage_seq, passage_ver, vector_seq FROM subject WHERE no = ?", (no,)
         ).fetchone()
+        if row is None:
+            raise SubjectGoneError(no)
         state = IndexState(no, *row)
         if state == known:
             return None

@@ -106,21 +106,31 @@ def block_version(label: str, row: Row) -> BlockVersion:
 PASSAGE = "passage_id, text, tags, metadata, created_at, role, name, thread_id, message_id"
 
 
-def passage(row: Row, *, score: float | None = None, explanation: dict[str, Any] | None = None) -> Passage:
-    return _value(
-        Passage,
-        id=row[0],
-        text=row[1],
-        tags=tags(row[2]),
-        metadata={} if row[3] == "{}" else json.loads(row[3]),
-        created_at=optional_moment(row[4]),
-        role=row[5],
-        name=row[6],
-        thread_id=row[7],
-        message_id=row[8],
-        score=score,
-        explanation=explanation,
-    )
+_PASSAGE_FIELDS = set(Passage.model_fields)
+_set = object.__setattr__
+
+
+def passage(row: Row, score: float | None = None, explanation: dict[str, Any] | None = None) -> Passage:
+    """As `_value` makes it, written out: a search spends more time on ten of these than on reading them."""
+    value = Passage.__new__(Passage)
+    fields = {
+        "text": row[1],
+        "id": row[0],
+        "tags": tags(row[2]),
+        "metadata": {} if row[3] == "{}" else json.loads(row[3]),
+        "created_at": None if row[4] is None else _EPOCH + timedelta(0, 0, row[4]),
+        "role": row[5],
+        "name": row[6],
+        "thread_id": row[7],
+        "message_id": row[8],
+        "score": score,
+        "explanation": explanation,
+    }
+    _set(value, "__dict__", fields)
+    _set(value, "__pydantic_fields_set__", _PASSAGE_FIELDS.copy())
+    _set(value, "__pydantic_extra__", None)
+    _set(value, "__pydantic_private__", None)
+    return value
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,109 @@
+"""Search among the passages of one subject: the engine's snapshots over one `Database`."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ai_memory_integrations.backends.sqlite import rows
+from ai_memory_integrations.backends.sqlite.connection import Database
+from ai_memory_integrations.backends.sqlite.index import allowed_by_metadata, reader
+from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
+from ai_memory_integrations.search.engine import Hit, SearchEngine
+from ai_memory_integrations.search.snapshot import SubjectGoneError
+from ai_memory_integrations.types import Passage, PassageQuery
+
+_SEARCHED = 10_000
+_NAMED = 100
+
+
+class PassageSearch:
+    """Finds passages, and remembers of the subjects that were searched their numbers and, in the engine, their
+    snapshots."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._made = SearchEngine()
+        self._process = os.getpid()
+        self._numbers: dict[str, int] = {}
+
+    def search(self, subject_id: str, query: PassageQuery, vector: Sequence[float] | None) -> list[Passage]:
+        """See `ports.Backend.search_passages`."""
+        with self._database.read() as connection:
+            # A snapshot made inside an open transaction may be undone: it is not kept.
+            if connection.in_transaction:
+                no = _number(connection, subject_id)
+                return [] if no is None else self._found(connection, SearchEngine(), no, query, vector)
+            no = self._numbers.get(subject_id)
+            if no is None and (no := self._learn_number(connection, subject_id)) is None:
+                return []
+            try:
+                return self._found(connection, self._engine(), no, query, vector)
+            except SubjectGoneError:
+                self.drop(subject_id, no)
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+        return self.search(subject_id, query, vector)  # deleted by another process, and perhaps begun anew
+
+    def _found(
+        self,
+        connection: sqlite3.Connection,
+        engine: SearchEngine,
+        no: int,
+        query: PassageQuery,
+        vector: Sequence[float] | None,
+    ) -> list[Passage]:
+        allowed = allowed_by_metadata(connection, no, query.metadata) if query.metadata else None
+        return _passages(connection, no, engine.search(no, reader(connection, no), query, vector, allowed))
+
+    def names(self, subject_id: str) -> tuple[str, ...] | None:
+        """The participants' names as the last search of the subject found them; None when there was none."""
+        no = self._numbers.get(subject_id)
+        return None if no is None else self._engine().names(no)
+
+    def drop(self, subject_id: str, no: int) -> None:
+        """Forget a subject that is gone."""
+        self._numbers.pop(subject_id, None)
+        self._engine().drop(no)
+
+    def _learn_number(self, connection: sqlite3.Connection, subject_id: str) -> int | None:
+        no = _number(connection, subject_id)
+        if no is not None:
+            if len(self._numbers) >= _SEARCHED:
+                self._numbers.clear()
+            self._numbers[subject_id] = no
+        return no
+
+    def _engine(self) -> SearchEngine:
+        if self._process != os.getpid():
+            # A forked child makes its own: a thread of its parent may have held a lock of this one.
+            self._made, self._process = SearchEngine(), os.getpid()
+        return self._made
+
+
+def _number(connection: sqlite3.Connection, subject_id: str) -> int | None:
+    row = connection.execute("SELECT no FROM subject WHERE subject_id = ?", (subject_id,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _passages(connection: sqlite3.Connection, no: int, hits: Sequence[Hit]) -> list[Passage]:
+    """The passages of hits, in their order, by one statement: ten would cost more than the search."""
+    base = no << SEQ_BITS
+    ids = [base + hit.seq for hit in hits]
+    named = len(ids) <= _NAMED
+    found = connection.execute(
+        _by_ids(len(ids) if named else None),
+        ids if named else (rows.json_list(ids),),
+    )
+    by_id = {row[-1]: row for row in found}
+    return [rows.passage(by_id[id_], hit.score, hit.explanation) for id_, hit in zip(ids, hits, strict=True)]
+
+
+@lru_cache(maxsize=_NAMED + 2)
+def _by_ids(count: int | None) -> str:
+    """Few ids are parameters of their own, many are one JSON list."""
+    wanted = "SELECT value FROM json_each(?)" if count is None else ", ".join("?" * count)
+    return f"SELECT {rows.PASSAGE}, id FROM passage WHERE id IN ({wanted})"
