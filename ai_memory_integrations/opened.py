@@ -129,17 +129,19 @@ def _url(url: str | None) -> str:
 
 def _address(url: str) -> str | None:
     """The same text for the same place; None for memory that is in no file."""
-    from ai_memory_integrations.backends.urls import MEMORY, sqlite_path
+    from ai_memory_integrations.backends.urls import file_of, scheme_of
 
-    if "://" in url and not url.lower().startswith("sqlite:"):
+    if scheme_of(url) != "sqlite":
         return _without_secret(url)
-    path, _ = sqlite_path(url)
-    return None if path == MEMORY else os.path.abspath(os.path.expanduser(path))
+    path = file_of(url)
+    return None if path is None else os.path.abspath(os.path.expanduser(path))
 
 
 def _without_secret(url: str) -> str:
     """A file by its absolute path, a server without the password."""
-    if "://" in url and not url.lower().startswith("sqlite:"):
+    from ai_memory_integrations.backends.urls import scheme_of
+
+    if scheme_of(url) != "sqlite":
         return re.sub(r"(://[^/@:]*):[^@]*@", r"\1@", url)
     address = _address(url)
     options = url.partition("?")[2] if url.lower().startswith("sqlite:") else ""

@@ -19,6 +19,7 @@ from ai_memory_integrations.types import (
     BlockVersion,
     Edit,
     ErasureReceipt,
+    Finding,
     Learned,
     LearningPolicy,
     Message,
@@ -584,6 +585,11 @@ class Store(Protocol):
     @property
     def learner(self) -> Learner | None:
         """The learner that lives in this place, for where the application names none; None when it brings none."""
+        ...
+
+    def examine(self, *, fix: bool = False) -> Sequence[Finding]:
+        """What there is to say about this place, for `ai-memory doctor`. With *fix* it repairs what can be repaired
+        without asking. An outage is a finding, not an error."""
         ...
 
     def close(self) -> None: ...

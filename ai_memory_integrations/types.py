@@ -189,6 +189,16 @@ class Stats(Value):
     embedding: int = 0
 
 
+class Finding(Value):
+    """One line of a report on what is used here. A `problem` needs somebody; `remedy` is what to type or do, "" when
+    there is nothing."""
+
+    level: Literal["fact", "note", "problem"]
+    name: str
+    text: str
+    remedy: str = ""
+
+
 class ErasureReceipt(Value):
     """What `delete_subject` removed. `complete` is False while an open reader still holds old pages of the file;
     they are erased at the next open or close."""

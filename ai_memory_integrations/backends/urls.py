@@ -28,6 +28,35 @@ def default_url() -> tuple[str, str]:
     return str(user_data_path("ai-memory", appauthor=False) / "memory.db"), "the user's data directory"
 
 
+def scheme_of(url: str) -> str:
+    """`sqlite` for a file, a path and `:memory:`, else what stands before the colon, in small letters.
+
+    Raises: UnknownURLError for what is no text.
+    """
+    if not isinstance(url, str):
+        raise UnknownURLError(type(url).__name__, "it is neither text nor a path")
+    scheme = _SCHEME.match(url)
+    if scheme is None or (os.name == "nt" and len(scheme.group(1)) == 1):
+        return "sqlite"
+    return scheme.group(1).lower()
+
+
+def check_url(url: str) -> None:
+    """Nothing is opened. Raises: UnknownURLError when no backend answers to *url*."""
+    sqlite_path(url)
+
+
+def file_of(url: str) -> str | None:
+    """The file that *url* names, as it is written there; None for memory that is in no file of its own.
+
+    Raises: UnknownURLError.
+    """
+    if scheme_of(url) != "sqlite":
+        return None
+    path, _ = sqlite_path(url)
+    return None if path == MEMORY else path
+
+
 def open_store(url: str | None = None) -> Store:
     """The store that *url* names: `sqlite:///memory.db`, a path, `:memory:`; by default see `default_url`.
 
@@ -46,15 +75,13 @@ def open_store(url: str | None = None) -> Store:
 
 def sqlite_path(url: str) -> tuple[str, Literal["full", "normal"]]:
     """The file that *url* names, or `:memory:`, and how its commits are synced. Raises: UnknownURLError."""
-    if not isinstance(url, str):
-        raise UnknownURLError(type(url).__name__, "it is neither text nor a path")
+    scheme = scheme_of(url)
     if url in (MEMORY, "sqlite://", "sqlite:///:memory:"):
         return MEMORY, "full"
-    scheme = _SCHEME.match(url)
-    if scheme is None or (os.name == "nt" and len(scheme.group(1)) == 1):
+    if scheme != "sqlite":
+        raise UnknownURLError(without_password(url), f"this release has no backend for {scheme!r}")
+    if not url.lower().startswith("sqlite:"):
         return _plain_path(url), "full"
-    if scheme.group(1).lower() != "sqlite":
-        raise UnknownURLError(without_password(url), f"this release has no backend for {scheme.group(1)!r}")
     parts = urlsplit(url)
     if parts.netloc:
         raise UnknownURLError(url, "an SQLite URL has three slashes before the path (four before an absolute one)")

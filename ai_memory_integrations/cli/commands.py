@@ -16,6 +16,7 @@ import typer
 
 from ai_memory_integrations.cli.evaluation import eval_learning
 from ai_memory_integrations.cli.files import add_files
+from ai_memory_integrations.cli.migrate import migrate
 from ai_memory_integrations.cli.place import Place
 from ai_memory_integrations.cli.screen import console, counted, moment, one_line, print_json, safe, spinner, table
 from ai_memory_integrations.errors import InvalidInputError, SubjectNotFoundError
@@ -390,11 +391,15 @@ def reindex(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command()
-def doctor(context: typer.Context, json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired without asking.")] = False,
+    json: Json = False,
+) -> None:
     """Say what is used, what waits, what to do. Exit code 1 when something needs you."""
     from ai_memory_integrations.cli.doctor import examine
 
-    findings = examine(context.obj)
+    findings = examine(context.obj, fix=fix)
     if json:
         print_json([finding.model_dump() for finding in findings])
     else:
@@ -412,5 +417,6 @@ _MARKS = {"fact": "    ", "note": " -  ", "problem": " !  "}
 _STYLES = {"fact": "dim", "note": "yellow", "problem": "bold red"}
 
 
+app.command()(migrate)
 app.command("eval-learning")(eval_learning)
 app.command("add-files")(add_files)

@@ -6,41 +6,29 @@ import os
 import platform
 import re
 import shlex
-import sqlite3
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from ai_memory_integrations.backends.sqlite import SQLiteStore
+from ai_memory_integrations.backends.sqlite.examination import library
 from ai_memory_integrations.backends.urls import URL_VARIABLE
 from ai_memory_integrations.cli.place import Place
-from ai_memory_integrations.cli.screen import counted, moment, one_line, size
+from ai_memory_integrations.cli.screen import counted, moment, one_line
 from ai_memory_integrations.errors import DISTRIBUTION, AIMemoryError
-from ai_memory_integrations.types import Value
+from ai_memory_integrations.types import Finding
 
 if TYPE_CHECKING:
     from ai_memory_integrations import Memory
 
-# SQLite before 3.51.3 can, in a rare race of a commit with a checkpoint by another connection, damage a WAL file.
-WAL_FIXED = (3, 51, 3)
+
+def examine(url: str | None, *, fix: bool = False) -> list[Finding]:
+    """Everything there is to say, the most general first. Makes no file, and changes nothing but with *fix* what can
+    be repaired without asking."""
+    return list(_findings(url, fix=fix))
 
 
-class Finding(Value):
-    """One line of the report. A `problem` needs somebody; `remedy` is what to type or do, "" when there is nothing."""
-
-    level: Literal["fact", "note", "problem"]
-    name: str
-    text: str
-    remedy: str = ""
-
-
-def examine(url: str | None) -> list[Finding]:
-    """Everything there is to say, the most general first. Reads only; makes no file."""
-    return list(_findings(url))
-
-
-def _findings(url: str | None) -> Iterator[Finding]:
+def _findings(url: str | None, *, fix: bool) -> Iterator[Finding]:
     python = f"Python {platform.python_version()} in {sys.prefix}, {platform.system()}"
     yield Finding(level="fact", name="package", text=f"{DISTRIBUTION} {version(DISTRIBUTION)}, {python}")
     yield from _extras()
@@ -48,8 +36,7 @@ def _findings(url: str | None) -> Iterator[Finding]:
         place = Place.of(url)
         yield Finding(level="fact", name="memory", text=f"{place.shown} (from {place.source})")
         yield from _letta(place)
-        yield from _sqlite()
-        yield from _contents(place)
+        yield from _contents(place, fix=fix)
     except AIMemoryError as error:
         yield Finding(level="problem", name="memory", text=str(error))
 
@@ -88,35 +75,13 @@ def _letta(place: Place) -> Iterator[Finding]:
         )
 
 
-def _sqlite() -> Iterator[Finding]:
-    if sqlite3.sqlite_version_info >= WAL_FIXED:
-        yield Finding(level="fact", name="sqlite", text=sqlite3.sqlite_version)
-        return
-    yield Finding(
-        level="note",
-        name="sqlite",
-        text=f"{sqlite3.sqlite_version}: before {'.'.join(map(str, WAL_FIXED))} a rare race between processes can "
-        "damage a file in WAL mode",
-        remedy="keep backups of files that several processes write, or use a Python with a newer SQLite",
-    )
-
-
-def _contents(place: Place) -> Iterator[Finding]:
-    path = place.path
-    if path is None or not place.exists:
+def _contents(place: Place, *, fix: bool) -> Iterator[Finding]:
+    if not place.exists:
+        yield library()
         yield Finding(level="fact", name="file", text="not there yet; it is made with the first message")
         return
-    log = path.with_name(f"{path.name}-wal")
-    waiting_log = f", write-ahead log {size(log.stat().st_size)}" if log.exists() else ""
     with place.open(learning="off") as memory:
-        stats = memory.stats()
-        text = f"{size(path.stat().st_size)}{waiting_log}, {counted(stats.subjects, 'subject')}"
-        store = memory._core.store
-        if isinstance(store, SQLiteStore):
-            text += f", schema version {store.schema_version}"
-        yield Finding(level="fact", name="file", text=text)
-        if not os.access(path, os.W_OK):
-            yield Finding(level="problem", name="file", text=f"{path} cannot be written by this user")
+        yield from memory._core.store.examine(fix=fix)
         yield from _waiting(memory)
         yield from _failed(memory)
         yield from _embedder(memory)

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ai_memory_integrations.backends.urls import MEMORY, URL_VARIABLE, default_url, sqlite_path, without_password
+from ai_memory_integrations.backends.urls import (
+    URL_VARIABLE,
+    check_url,
+    default_url,
+    file_of,
+    scheme_of,
+    without_password,
+)
 from ai_memory_integrations.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,22 +22,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """A URL and where it comes from: `--url`, `AI_MEMORY_URL` or the user's data directory."""
+    """A URL and where it comes from: an option, `AI_MEMORY_URL` or the user's data directory."""
 
     url: str
     source: str
+    is_named: bool
+    """Whether somebody said that memory belongs here."""
 
     @staticmethod
-    def of(given: str | None) -> Place:
+    def of(given: str | None, option: str = "--url") -> Place:
         """Raises: UnknownURLError."""
-        place = Place(*default_url()) if given is None else Place(given, "--url")
-        sqlite_path(place.url)
-        return place
-
-    @property
-    def is_named(self) -> bool:
-        """Whether somebody said that memory belongs here."""
-        return self.source in ("--url", URL_VARIABLE)
+        url, source = default_url() if given is None else (given, option)
+        check_url(url)
+        return Place(url, source, is_named=given is not None or source == URL_VARIABLE)
 
     @property
     def shown(self) -> str:
@@ -40,12 +44,13 @@ class Place:
     @property
     def path(self) -> Path | None:
         """The file, None for memory that is none."""
-        name, _ = sqlite_path(self.url)
-        return None if name == MEMORY else Path(name).expanduser().absolute()
+        name = file_of(self.url)
+        return None if name is None else Path(name).expanduser().absolute()
 
     @property
     def exists(self) -> bool:
-        return self.path is not None and self.path.exists()
+        """Whether memory can be there: of a server that is left to be seen."""
+        return scheme_of(self.url) != "sqlite" if self.path is None else self.path.exists()
 
     def open(self, **options: Any) -> Memory:
         """The memory that is there: only writing commands make one.

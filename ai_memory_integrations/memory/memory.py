@@ -70,10 +70,10 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
         if url is not None and backend is not None:
             raise ConfigurationError("pass a url or backend=, not both")
         if url is not None:
-            from ai_memory_integrations.backends.urls import sqlite_path
+            from ai_memory_integrations.backends.urls import check_url
 
             url = fspath(url) if isinstance(url, PathLike) else url
-            sqlite_path(url)
+            check_url(url)
         if learning not in (None, "background", "inline", "off") and not isinstance(learning, LearningPolicy):
             raise ConfigurationError(
                 f"learning={learning!r} is not known; use 'background', 'inline', 'off' or LearningPolicy(...)"

@@ -15,6 +15,7 @@ from ai_memory_integrations.backends.sqlite.notes import SQLiteNotes
 
 if TYPE_CHECKING:
     from ai_memory_integrations.ports import Learner, Transfer, VectorIndex
+    from ai_memory_integrations.types import Finding
 
 
 class SQLiteStore:
@@ -61,6 +62,11 @@ class SQLiteStore:
         with self.database.read() as connection:
             version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         return version
+
+    def examine(self, *, fix: bool = False) -> tuple[Finding, ...]:
+        from ai_memory_integrations.backends.sqlite.examination import examine
+
+        return tuple(examine(self))
 
     def close(self) -> None:
         self.backend.close()
