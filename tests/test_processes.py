@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 SCRIPT = """
 import os, sys
@@ -47,7 +48,7 @@ def test_children_of_a_fork_go_on_with_a_memory_in_use(tmp_path: Path) -> None:
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SCRIPT, str(tmp_path / "memory.db")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("ok\n", "", 0)
@@ -73,5 +74,35 @@ def test_processes_share_a_file(tmp_path: Path, method: str) -> None:
 
     with Memory(path) as memory:
         assert len(memory.list_messages("shared")) == 30
-        assert memory.drain(20)
+        assert memory.drain(PATIENCE)
         assert memory.stats().waiting == 0
+
+
+SAY = """
+import sys
+from ai_memory_integrations import Memory
+
+with Memory(sys.argv[1], learning="off") as memory:
+    memory.add_messages("sarah", [{"role": "user", "content": sys.argv[2]}])
+    print([message.text for message in memory.list_messages("sarah")])
+"""
+
+
+def say_in_another_process(path: Path, text: str) -> str:
+    command = [sys.executable, "-c", SAY, str(path), text]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.strip()
+
+
+def test_two_memories_of_one_process_keep_what_they_acknowledge_when_another_process_closes_the_file(
+    tmp_path: Path,
+) -> None:
+    from ai_memory_integrations import Memory
+
+    path = tmp_path / "memory.db"
+    with Memory(path, learning="off") as one, Memory(path, learning="off") as two:
+        one.add_messages("sarah", [{"role": "user", "content": "one"}])
+        assert len(two.list_messages("sarah")) == 1
+        say_in_another_process(path, "two")
+        one.add_messages("sarah", [{"role": "user", "content": "three"}])
+        assert say_in_another_process(path, "four") == "['one', 'two', 'three', 'four']"
+        assert len(two.list_messages("sarah")) == 4

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import (
@@ -29,6 +30,7 @@ def refuses(path: Path, error: type[Exception], match: str) -> None:
         memory.add_messages("sarah", [{"role": "user", "content": "hi"}])
     if before is not None:
         assert hashlib.sha256(path.read_bytes()).digest() == before
+        assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_text_file_is_not_overwritten(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_a_script_that_never_closes_exits_at_once_and_the_next_process_learns(tm
         "print(time.time(), flush=True)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     with Memory(str(path)) as memory:

@@ -31,7 +31,6 @@ Synchronous = Literal["full", "normal"]
 MEMORY = ":memory:"
 BUSY_SECONDS = 30.0
 VACUUM_BYTES = 256 * 1024 * 1024
-_HEADER = b"SQLite format 3\x00"
 _ERASURE = "erasure_pending"
 
 
@@ -213,17 +212,18 @@ class Database:
         finally:
             with self._pool_lock:
                 self._reading -= 1
-                if not self._closed:
-                    self._readers.append(connection)
-        if self._closed:
-            connection.close()
+                closed = self._closed
+                if not closed:
+                    self._readers.append(connection)  # from here on it may be in use elsewhere
+            if closed:
+                connection.close()
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
             if self._closed:
                 raise BackendError(f"this memory is closed; open {self.path!r} again to use it")
             if self.path != MEMORY:
-                _check_file(Path(self.path))
+                _check_path(Path(self.path))
             connection = self._connect()
             try:
                 _prepare(connection, self.path)
@@ -317,21 +317,16 @@ class Database:
 _abandoned: list[sqlite3.Connection] = []
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what is plainly no database before SQLite touches it."""
+def _check_path(path: Path) -> None:
+    """Say by name what SQLite would call "unable to open database file".
+
+    The file itself is opened by SQLite alone: a process that closes any descriptor of a file loses all its locks on
+    it, and with those of another connection what that one writes from then on.
+    """
     if path.is_dir():
         raise StoreNotCreatableError(str(path), "it is a folder")
     if not path.parent.is_dir():
         raise StoreNotCreatableError(str(path), f"its folder {str(path.parent)!r} does not exist")
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_HEADER))
-    except OSError as error:
-        raise StoreNotCreatableError(str(path), error.strerror or str(error)) from error
-    if head and head != _HEADER:
-        raise NotAStoreError(str(path), "it is no SQLite database")
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
@@ -405,6 +400,8 @@ def _translation(error: sqlite3.Error, path: str) -> BackendError:
         return StoreNotCreatableError(path, str(error))
     if code == sqlite3.SQLITE_FULL:
         return StoreFullError(path)
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+    if code == sqlite3.SQLITE_NOTADB:
+        return NotAStoreError(path, "it is no SQLite database")
+    if code == sqlite3.SQLITE_CORRUPT:
         return NotAStoreError(path, str(error))
     return BackendError(f"{path!r}: {error}")
