@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
+from journal.rounds import STRESS
 
 # The small model takes most of a second to load in every process: tests of search by meaning ask for it by name.
 os.environ.setdefault("AI_MEMORY_EMBEDDER", "none")
 os.environ.pop("LETTA_API_KEY", None)
 os.environ.pop("AI_MEMORY_URL", None)
 
+# The same examples in every run, so that a run says something about the change it is for; `make stress` seeks others.
 settings.register_profile(
-    "project", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "project",
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize=not STRESS,
 )
 settings.load_profile("project")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from patience import PATIENCE
 
 from ai_memory_integrations import Append, AsyncMemory, Edit, Memory, Message
 from ai_memory_integrations.errors import InvalidMessageError, RunTimeoutError
@@ -49,7 +49,7 @@ async def test_no_call_blocks_the_loop(tmp_path: Path) -> None:
         await memory.initialize_memory("notes", "Notes", subject_id="sarah")
         await memory.append_memory("notes", "x", "sarah")
         assert await memory.flush("sarah") == []
-        assert await memory.drain(5)
+        assert await memory.drain(PATIENCE)
         assert (await memory.stats()).waiting == 0
         assert await memory.for_subject("sarah").get_memory("notes") == "x"
         assert await memory.delete_subject("sarah") is not None
@@ -79,16 +79,15 @@ async def test_waiting_holds_no_thread(tmp_path: Path) -> None:
     go = threading.Event()
 
     def learn(blocks: Sequence[Block], messages: Sequence[Message]) -> list[Edit]:
-        go.wait(5)
+        go.wait(PATIENCE)
         return [Append(label="human", text=message.text) for message in messages]
 
     async with AsyncMemory(str(tmp_path / "memory.db"), learner=learn, learning="background") as memory:
         runs = [await memory.add_messages(f"s{number}", [{"role": "user", "content": "x"}]) for number in range(40)]
         waits = [asyncio.create_task(memory.wait_for_run(run)) for run in runs]
         await asyncio.sleep(0.1)
-        start = time.perf_counter()
+        # Were the threads held by those who wait, this would be answered when the learners are at their end.
         assert await memory.get_user_memory("s0") == ""
-        assert time.perf_counter() - start < 1
         with pytest.raises(RunTimeoutError):
             await memory.wait_for_run(runs[0], timeout=0.01)
         go.set()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from langchain_outage import UnreliableStore
+from patience import wait_until
 
 from ai_memory_integrations import Memory, Message
 from ai_memory_integrations.backends.sqlite import SQLiteStore
@@ -32,13 +32,6 @@ def memory(store: UnreliableStore) -> Iterator[Memory]:
 
 def said(*ids: str) -> list[Message]:
     return [Message(role="user", content=f"text of {each}", id=each) for each in ids]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def kept(memory: Memory, thread: str = "t") -> list[str]:
@@ -86,9 +79,9 @@ def test_what_waited_too_long_is_given_up_and_said(
     store.down = True
     with caplog.at_level(logging.ERROR):
         outbox.send("sarah", "t", said("1", "2"))
-        wait_until(lambda: outbox.waiting == 0)
-    assert outbox.lost == 2
-    assert "2 messages of subject 'sarah', thread 't' could not be kept" in caplog.text
+        # It is said a moment after it is counted.
+        wait_until(lambda: "2 messages of subject 'sarah', thread 't' could not be kept" in caplog.text)
+    assert (outbox.waiting, outbox.lost) == (0, 2)
     assert "does not answer" in caplog.text
     store.down = False
     assert outbox.send("sarah", "t", said("3")) is None

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from patience import PATIENCE, wait_until
 
 from ai_memory_integrations import Append, Block, FunctionLearner, LearningPolicy, Memory, Message
 from ai_memory_integrations.bridge import Bridge
@@ -69,7 +70,7 @@ def _use_at_once(memory: Memory) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(PATIENCE)
     assert len(stores) == len(first_uses)
     assert len(set(map(id, stores))) == 1
 
@@ -82,16 +83,27 @@ def test_a_damaged_file_leaves_no_connection_open(tmp_path: Path) -> None:
         memory.prompt("sarah")
 
 
+@pytest.fixture
+def ctrl_c_interrupts() -> Iterator[None]:
+    """As in a terminal: a process that a shell started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends itself a signal")
+@pytest.mark.usefixtures("ctrl_c_interrupts")
 def test_ctrl_c_while_waiting_for_another_writer_leaves_no_transaction_behind(tmp_path: Path) -> None:
     path = tmp_path / "memory.db"
-    with Memory(str(path), embedder=False) as memory, Memory(str(path), embedder=False) as other:
+    with Memory(str(path), embedder=False, learning="off") as memory, Memory(str(path), embedder=False) as other:
         memory.add_messages("sarah", [{"role": "user", "content": "one"}])
         blocker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         blocker.execute("BEGIN IMMEDIATE")
+        main = threading.get_ident()
 
         def interrupt() -> None:
-            time.sleep(0.3)
+            wait_until(lambda: sys._current_frames()[main].f_code.co_filename.endswith("connection.py"))
+            time.sleep(0.3)  # as good as certainly it waits inside of SQLite now
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.3)
             blocker.execute("ROLLBACK")
@@ -121,9 +133,9 @@ def test_a_learner_that_would_end_its_thread_fails_its_run_and_learning_goes_on(
     with Memory(str(tmp_path / "memory.db"), learner=learner, embedder=False) as memory:
         memory.add_messages("tom", [{"role": "user", "content": "end"}])
         with pytest.raises(RunFailedError, match=type(end).__name__):
-            memory.flush("tom", timeout=20)
+            memory.flush("tom", timeout=PATIENCE)
         memory.add_messages("sarah", HELLO)
-        memory.flush("sarah", timeout=20)
+        memory.flush("sarah", timeout=PATIENCE)
         assert memory.get_user_memory("sarah") == "learnt"
 
 
@@ -140,7 +152,9 @@ def test_an_inline_learner_that_is_interrupted_leaves_its_run_to_be_learnt_at_on
     with Memory(str(tmp_path / "memory.db"), learner=learner, learning="inline", embedder=False) as memory:
         with pytest.raises(KeyboardInterrupt):
             memory.add_messages("sarah", HELLO)
-        memory.flush("sarah", timeout=5)
+        journal = memory._core.store.journal
+        assert (journal.next_due(learner.name) or 0.0) <= SOON.retry_delay  # else it would be held as long as a lease
+        memory.flush("sarah", PATIENCE)
         assert memory.get_user_memory("sarah") == "learnt"
 
 
@@ -150,7 +164,7 @@ def test_text_that_cannot_be_kept_fails_the_run_of_the_learner_that_wrote_it(tmp
     with Memory(str(tmp_path / "memory.db"), learner=learner, embedder=False) as memory:
         memory.add_messages("sarah", HELLO)
         with pytest.raises(RunFailedError):
-            memory.flush("sarah", timeout=20)
+            memory.flush("sarah", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("answer", [None, "likes tea", 5])
@@ -159,7 +173,7 @@ def test_a_learner_that_answers_with_no_edits_is_told_what_to_answer(tmp_path: P
     with Memory(str(tmp_path / "memory.db"), learner=learner, embedder=False) as memory:
         memory.add_messages("sarah", HELLO)
         with pytest.raises(RunFailedError, match=f"a list of edits.*not with {type(answer).__name__}"):
-            memory.flush("sarah", timeout=20)
+            memory.flush("sarah", timeout=PATIENCE)
 
 
 def test_an_async_function_is_no_learner() -> None:
@@ -178,7 +192,7 @@ def test_a_learner_may_empty_the_list_of_blocks_it_is_given(tmp_path: Path) -> N
     learner = FunctionLearner(learn, name="clearing", policy=SOON)
     with Memory(str(tmp_path / "memory.db"), learner=learner, embedder=False) as memory:
         memory.add_messages("sarah", HELLO)
-        memory.flush("sarah", timeout=20)
+        memory.flush("sarah", timeout=PATIENCE)
         assert memory.get_user_memory("sarah") == "learnt"
 
 
@@ -201,9 +215,7 @@ def test_the_pause_between_attempts_has_an_end(caplog: pytest.LogCaptureFixture)
     learner = FunctionLearner(learn, name="stubborn", policy=policy)
     with Memory(":memory:", learner=learner, learning=policy, embedder=False) as memory:
         run = memory.add_messages("sarah", HELLO)
-        deadline = time.monotonic() + 20
-        while "attempt 20 of" not in caplog.text and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: "attempt 20 of" in caplog.text)
         assert memory.get_run(run) is not None
         assert "it does not know" not in caplog.text
 
@@ -215,7 +227,7 @@ def test_an_embedder_that_would_end_its_thread_leaves_search_working_on_terms(tm
     embedder = embedder_from_callable(embed, name="ending", dimension=4)
     with Memory(str(tmp_path / "memory.db"), embedder=embedder) as memory:
         memory.add_messages("sarah", HELLO)
-        memory.drain(timeout=20)
+        memory.drain(timeout=PATIENCE)
         assert memory.stats().embedding == 1
         assert memory.search("sarah", "Lisbon") == ["I live in Lisbon."]
 
@@ -230,7 +242,7 @@ def test_no_statement_of_a_turn_reads_every_run_there_ever_was(tmp_path: Path) -
         for reader in database._readers:
             reader.set_trace_callback(said.add)
         memory.add_messages("sarah", HELLO)
-        memory.wait_for_run(run, timeout=20)
+        memory.wait_for_run(run, timeout=PATIENCE)
         memory.list_runs("sarah", limit=10)
         memory.list_runs(state="failed", limit=10)
         memory.usage("sarah")
@@ -348,7 +360,7 @@ def test_a_memory_that_is_pickled_or_copied_says_what_to_do_instead(way: Callabl
 def _exported() -> list[dict[str, Any]]:
     with Memory(":memory:", embedder=False) as memory:
         memory.add_messages("sarah", HELLO)
-        memory.flush("sarah", timeout=20)
+        memory.flush("sarah", timeout=PATIENCE)
         return list(export_subject(memory, "sarah"))
 
 
@@ -395,9 +407,9 @@ def test_an_export_under_another_name_says_whose_agent_it_brings() -> None:
 def test_a_message_of_nothing_but_breaks_and_spaces_is_learnt_in_no_time(text: str) -> None:
     with Memory(":memory:", embedder=False) as memory:
         memory.add_messages("sarah", [{"role": "user", "content": text}])
-        started = time.monotonic()
-        memory.flush("sarah", timeout=60)
-        assert time.monotonic() - started < 4
+        started = time.process_time()  # what this process computes, however busy the machine is
+        memory.flush("sarah", PATIENCE)
+        assert time.process_time() - started < 10
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -406,12 +418,12 @@ def test_memories_that_are_dropped_without_close_learn_what_waits_and_leave_no_t
     others = set(threading.enumerate())
     for number in range(5):
         Memory(str(path), embedder=False).add_messages(f"user_{number}", HELLO)
-    deadline = time.monotonic() + 30
-    while _left_behind(others) and time.monotonic() < deadline:
+
+    def all_have_ended() -> bool:
         gc.collect()
-        time.sleep(0.1)
-    gc.collect()
-    assert _left_behind(others) == []
+        return not _left_behind(others)
+
+    wait_until(all_have_ended)
     with Memory(str(path), embedder=False) as memory:
         assert memory.stats().waiting == 0
 
@@ -423,12 +435,23 @@ def _left_behind(others: set[threading.Thread]) -> list[str]:
 async def test_threads_of_async_calls_end_when_nobody_calls_and_begin_again() -> None:
     bridge = Bridge(size=4, patience=0.05)
     others = set(threading.enumerate())
+    at_work: set[int] = set()
+    most = 0
+
+    def answer(number: int) -> int:
+        nonlocal most
+        at_work.add(number)
+        most = max(most, len(at_work))
+        time.sleep(0.001)
+        at_work.remove(number)
+        return number
+
     for _ in range(3):
-        found = await asyncio.gather(*(bridge.run(lambda number=number: number) for number in range(50)))  # type: ignore[misc]
-        assert found == list(range(50))
-        assert len(_left_behind(others)) <= 4
-        await asyncio.sleep(0.3)
-        assert _left_behind(others) == []
+        assert await asyncio.gather(*(bridge.run(answer, number) for number in range(50))) == list(range(50))
+        assert most <= 4
+        async with asyncio.timeout(PATIENCE):
+            while _left_behind(others):
+                await asyncio.sleep(0.01)
 
 
 def test_the_agent_of_a_subject_deleted_elsewhere_is_gone_here_as_well(tmp_path: Path) -> None:
@@ -445,5 +468,5 @@ def test_flushing_does_not_wait_for_a_learner_that_is_not_here(tmp_path: Path) -
     with Memory(path, learner=FunctionLearner(lambda blocks, messages: [], name="away"), learning="off") as memory:
         memory.add_messages("sarah", [{"role": "user", "content": "hi"}])
     with Memory(path) as memory:
-        assert memory.flush("sarah", timeout=5) == []
+        assert memory.flush("sarah", timeout=PATIENCE) == []
         assert memory.stats().waiting == 1

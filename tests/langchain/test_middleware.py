@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +24,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
+from patience import wait_until
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.backends.sqlite import SQLiteStore
@@ -574,10 +574,3 @@ class TestOutages:
             agent = create_agent(echoing(), middleware=[CoreMemoryMiddleware(memory)])
             with pytest.raises(NotAStoreError):
                 turn(way, agent, "hi", {})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

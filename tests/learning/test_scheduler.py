@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, least, wait_until
 
 from ai_memory_integrations import Append, Archive, Edit, Learned, LearningPolicy, Memory, Message, Rethink
 from ai_memory_integrations.errors import RunFailedError, RunNotFoundError, RunTimeoutError
@@ -39,15 +40,24 @@ def value(memory: Memory) -> str:
 
 
 def test_a_run_is_waited_for_in_a_few_milliseconds_with_the_extractive_learner(tmp_path: Path) -> None:
-    with Memory(str(tmp_path / "memory.db")) as memory:
-        memory.wait_for_run(say(memory, "warm up"))
-        waits = []
-        for _ in range(5):
+    path = str(tmp_path / "memory.db")
+    with Memory(path) as memory, Memory(path, learning="inline") as inline:
+
+        def waiting() -> float:
             run = say(memory, "My name is Sarah.")
             start = time.perf_counter()
             memory.wait_for_run(run)
-            waits.append(time.perf_counter() - start)
-        assert min(waits) < 0.05
+            return time.perf_counter() - start
+
+        def learning() -> float:
+            start = time.perf_counter()
+            say(inline, "My name is Sarah.")
+            return time.perf_counter() - start
+
+        memory.wait_for_run(say(memory, "warm up"))
+        # A slow machine needs as much longer to learn in this thread as it needs in the other one.
+        allowed = 0.05 + 4 * min(learning() for _ in range(5))
+        assert least(waiting, below=allowed) < allowed
 
 
 def test_what_was_learnt_names_its_run_and_messages(tmp_path: Path) -> None:
@@ -138,13 +148,13 @@ def test_what_the_application_writes_while_the_learner_works_survives(tmp_path: 
 
     def learn(blocks: Blocks, messages: Messages) -> list[Edit]:
         started.set()
-        go.wait(5)
+        go.wait(PATIENCE)
         return [Rethink(label="human", value=f"{blocks[0].value}\nlearnt".strip())]
 
     with memory_with(tmp_path, learn) as memory:
         memory.initialize_user_memory("sarah", user_context_block_value="Name: Sarah")
         run = say(memory, "hi")
-        started.wait(5)
+        assert started.wait(PATIENCE)
         memory.append_memory("human", "written by the application", "sarah")
         go.set()
         memory.wait_for_run(run)
@@ -156,12 +166,12 @@ def test_a_reset_while_the_learner_works_loses_no_message(tmp_path: Path) -> Non
 
     def learn(blocks: Blocks, messages: Messages) -> list[Edit]:
         started.set()
-        go.wait(5)
+        go.wait(PATIENCE)
         return notes(blocks, messages)
 
     with memory_with(tmp_path, learn) as memory:
         run = say(memory, "hi")
-        started.wait(5)
+        assert started.wait(PATIENCE)
         memory.initialize_user_memory("sarah", reset=True)
         go.set()
         memory.wait_for_run(run)
@@ -173,16 +183,16 @@ def test_a_subject_deleted_while_the_learner_works_stays_deleted(tmp_path: Path)
 
     def learn(blocks: Blocks, messages: Messages) -> list[Edit]:
         started.set()
-        go.wait(5)
+        go.wait(PATIENCE)
         done.set()
         return notes(blocks, messages)
 
     with memory_with(tmp_path, learn) as memory:
         run = say(memory, "hi")
-        started.wait(5)
+        assert started.wait(PATIENCE)
         memory.delete_subject("sarah")
         go.set()
-        done.wait(5)
+        assert done.wait(PATIENCE)
         with pytest.raises(RunNotFoundError):
             memory.wait_for_run(run)
         assert memory.list_subjects() == []
@@ -228,7 +238,7 @@ def test_nothing_is_learnt_with_learning_off_until_it_is_asked_for(tmp_path: Pat
         say(memory, "two")
         assert [each.state for each in memory.flush("sarah")] == ["completed"]
         say(memory, "three")
-        assert memory.drain(5) is True
+        assert memory.drain(PATIENCE) is True
         assert value(memory) == "one\ntwo\nthree"
         assert memory.flush("sarah") == []
 
@@ -255,14 +265,12 @@ def test_an_idle_batch_is_learnt_by_the_clock(tmp_path: Path) -> None:
     policy = LearningPolicy(batch=100, idle=0.1, max_wait=10)
     with Memory(str(tmp_path / "memory.db"), learner=notes, learning=policy) as memory:
         run_id = say(memory, "one")
-        deadline = time.monotonic() + 5
-        while (run := memory.get_run(run_id)) is not None and not run.ended and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: (run := memory.get_run(run_id)) is not None and run.ended)
         assert value(memory) == "one"
 
 
 def test_subjects_are_learnt_side_by_side_and_each_in_order(tmp_path: Path) -> None:
-    together = threading.Barrier(2, timeout=5)
+    together = threading.Barrier(2, timeout=PATIENCE)
 
     def learn(blocks: Blocks, messages: Messages) -> list[Edit]:
         together.wait()
@@ -270,14 +278,14 @@ def test_subjects_are_learnt_side_by_side_and_each_in_order(tmp_path: Path) -> N
 
     with memory_with(tmp_path, learn, learning=QUICK.model_copy(update={"workers": 2})) as memory:
         runs = [memory.add_messages(subject, [{"role": "user", "content": "hi"}]) for subject in ("sarah", "bob")]
-        assert [memory.wait_for_run(run, timeout=10).state for run in runs] == ["completed", "completed"]
+        assert [memory.wait_for_run(run, PATIENCE).state for run in runs] == ["completed", "completed"]
 
 
 def test_a_slow_run_times_out_with_a_clear_error_and_goes_on(tmp_path: Path) -> None:
     go = threading.Event()
 
     def learn(blocks: Blocks, messages: Messages) -> list[Edit]:
-        go.wait(5)
+        go.wait(PATIENCE)
         return notes(blocks, messages)
 
     with memory_with(tmp_path, learn) as memory:
@@ -297,7 +305,7 @@ def test_messages_for_another_learner_wait_and_say_so(tmp_path: Path) -> None:
     with Memory(str(tmp_path / "memory.db")) as memory:
         with pytest.raises(RunTimeoutError, match="waits for the learner 'mine', here is 'extractive'"):
             memory.wait_for_run(run, timeout=0.05)
-        assert memory.drain(5) is True
+        assert memory.drain(PATIENCE) is True
         assert memory.stats().waiting == 1
     with memory_with(tmp_path, notes) as memory:
         memory.wait_for_run(run)
@@ -331,8 +339,8 @@ def test_learnings_of_two_memories_on_one_file_happen_once(tmp_path: Path) -> No
         for number in range(20):
             say(one, f"a{number}")
             say(two, f"b{number}")
-        assert one.drain(20)
-        assert two.drain(20)
+        assert one.drain(PATIENCE)
+        assert two.drain(PATIENCE)
         assert sorted(value(one).splitlines()) == sorted(f"{who}{n}" for who in "ab" for n in range(20))
 
 
@@ -346,7 +354,7 @@ def test_waiting_for_a_failing_run_does_not_hurry_its_next_attempt(tmp_path: Pat
     policy = AT_ONCE.model_copy(update={"attempts": 3, "retry_delay": 0.4, "mode": "off"})
     with memory_with(tmp_path, learn, learning=policy) as memory:
         with pytest.raises(RunFailedError, match="busy"):
-            memory.wait_for_run(say(memory, "one"), timeout=10)
+            memory.wait_for_run(say(memory, "one"), PATIENCE)
     assert len(calls) == 3
     assert calls[1] - calls[0] >= 0.4
     assert calls[2] - calls[1] >= 0.8
