@@ -54,7 +54,7 @@ build: .venv/.stamp
 	@$(RUN) hatchling build
 
 clean:
-	rm -rf .venv .venv-demo .venv-peers dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-demo .venv-peers .venv-letta dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp: pyproject.toml

@@ -1,0 +1,49 @@
+"""Run by the Python of the server's own environment: `serve.py PORT`, with LETTA_PG_URI naming a database.
+
+Makes the tables of Letta 0.16.8 when they are not there, then serves on loopback until the standard input ends: that
+happens too when whoever started it was killed. `--secure` after the port asks for the password LETTA_SERVER_PASSWORD.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+
+
+def main() -> None:
+    threading.Thread(target=_end_with_the_input, daemon=True).start()
+    asyncio.run(_make_tables())
+    import nltk  # the server fetches data for it when it starts, which none of this needs
+    from letta.server.rest_api.app import start_server
+
+    nltk.download = lambda *_, **__: False
+    start_server(port=int(sys.argv[1]), host="127.0.0.1")
+
+
+def _end_with_the_input() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(0)
+
+
+async def _make_tables() -> None:
+    """The package comes without its migrations. Its tables are enough, with one default that only those know."""
+    import letta.orm
+    from letta.server.db import engine
+    from sqlalchemy import text
+
+    async with engine.begin() as connection:
+        if (await connection.execute(text("select to_regclass('public.agents')"))).scalar() is None:
+            await connection.execute(text("create extension if not exists vector"))
+            await connection.execute(text("create sequence message_seq_id"))
+            await connection.run_sync(letta.orm.Base.metadata.create_all)
+            await connection.execute(
+                text("alter table messages alter column sequence_id set default nextval('message_seq_id')")
+            )
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    main()
