@@ -131,9 +131,9 @@ def test_a_learner_that_would_end_its_thread_fails_its_run_and_learning_goes_on(
 
     learner = FunctionLearner(learn, name="ending", policy=SOON.model_copy(update={"mode": mode}))
     with Memory(str(tmp_path / "memory.db"), learner=learner, embedder=False) as memory:
-        memory.add_messages("tom", [{"role": "user", "content": "end"}])
+        run = memory.add_messages("tom", [{"role": "user", "content": "end"}])
         with pytest.raises(RunFailedError, match=type(end).__name__):
-            memory.flush("tom", timeout=PATIENCE)
+            memory.wait_for_run(run, timeout=PATIENCE)
         memory.add_messages("sarah", HELLO)
         memory.flush("sarah", timeout=PATIENCE)
         assert memory.get_user_memory("sarah") == "learnt"
@@ -162,18 +162,18 @@ def test_an_inline_learner_that_is_interrupted_leaves_its_run_to_be_learnt_at_on
 def test_text_that_cannot_be_kept_fails_the_run_of_the_learner_that_wrote_it(tmp_path: Path, text: str) -> None:
     learner = FunctionLearner(lambda blocks, messages: [Append(label="human", text=text)], name="odd", policy=SOON)
     with Memory(str(tmp_path / "memory.db"), learner=learner, embedder=False) as memory:
-        memory.add_messages("sarah", HELLO)
+        run = memory.add_messages("sarah", HELLO)
         with pytest.raises(RunFailedError):
-            memory.flush("sarah", timeout=PATIENCE)
+            memory.wait_for_run(run, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("answer", [None, "likes tea", 5])
 def test_a_learner_that_answers_with_no_edits_is_told_what_to_answer(tmp_path: Path, answer: Any) -> None:
     learner = FunctionLearner(lambda blocks, messages: answer, name="odd", policy=SOON)
     with Memory(str(tmp_path / "memory.db"), learner=learner, embedder=False) as memory:
-        memory.add_messages("sarah", HELLO)
+        run = memory.add_messages("sarah", HELLO)
         with pytest.raises(RunFailedError, match=f"a list of edits.*not with {type(answer).__name__}"):
-            memory.flush("sarah", timeout=PATIENCE)
+            memory.wait_for_run(run, timeout=PATIENCE)
 
 
 def test_an_async_function_is_no_learner() -> None:

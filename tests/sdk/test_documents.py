@@ -84,7 +84,7 @@ def test_a_user_is_deleted_and_gone(memory: Memory) -> None:
 
 
 def test_a_bound_memory_takes_the_calls_of_the_instance_scoped_example() -> None:
-    with Memory(subject_id="user_sarah") as memory:
+    with Memory(subject_id="user_sarah", learning="off") as memory:
         block_id = memory.initialize_memory(
             label="preferences",
             description="Known user preferences.",
