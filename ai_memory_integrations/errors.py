@@ -269,11 +269,13 @@ class RunTimeoutError(AIMemoryError, TimeoutError):
 
 class LearningError(AIMemoryError):
     """A learner could not do its work. `usage` is what it spent on the attempt, `retry_after` seconds to wait at
-    least before the next."""
+    least before the next; after a `final` one there is none, because it would end the same."""
 
-    def __init__(self, reason: str, *, usage: Usage | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, usage: Usage | None = None, retry_after: float | None = None, final: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.usage, self.retry_after = usage, retry_after
+        self.usage, self.retry_after, self.final = usage, retry_after, final
 
 
 class ModelUnavailableError(LearningError):

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from ai_memory_integrations.errors import (
     AIMemoryError,
     BackendError,
+    BackendUnavailableError,
     LearningCutShortError,
     LearningError,
     ReadOnlyBlockError,
@@ -34,6 +35,7 @@ LEASE_SECONDS = 15.0
 POLL_SECONDS = 2.0
 _REBASES = 3
 _DEATHS = 4  # how many times as often as a failing learner one that never ends is tried
+_LONGEST_AWAY = 60.0  # seconds between two looks whether a learner's place is there again
 _CUT_SHORT_ATTEMPTS = 2  # each costs all that a learner may spend, and the next is likely to end as this one
 
 
@@ -59,6 +61,7 @@ class Scheduler:
         self._held: dict[str, Claim] = {}
         self._heartbeat: threading.Thread | None = None
         self._told: dict[str, datetime] = {}
+        self._away: dict[str, int] = {}
         self._asked: dict[str, None] = {}
         self._asked_worker: threading.Thread | None = None
 
@@ -134,6 +137,7 @@ class Scheduler:
             except BaseException as error:  # Ctrl-C, or a learner that ends the process: the run is free at once
                 self._failed(claim, error, spent)
                 raise
+            self._away.pop(claim.run.id, None)
             spent = _sum(spent, learned.usage)
             learned = learned.model_copy(update={"usage": spent})
             try:
@@ -241,10 +245,15 @@ class Scheduler:
 
     def _failed(self, claim: Claim, error: BaseException, usage: Usage | None) -> None:
         text = str(error) if isinstance(error, AIMemoryError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, BackendUnavailableError):
+            self._wait_for_place(claim, text, usage)
+            return
         attempts = claim.run.attempts
         allowed = self._policy.attempts
         if isinstance(error, LearningCutShortError):
             allowed = min(allowed, _CUT_SHORT_ATTEMPTS)
+        if isinstance(error, LearningError) and error.final:
+            allowed = attempts
         if attempts < allowed:
             first = self._policy.retry_delay
             delay = min(first * 2.0 ** min(attempts - 1, 64), max(first, LONGEST_WAIT))
@@ -273,6 +282,13 @@ class Scheduler:
             claim.run.id,
             exc_info=error,
         )
+
+    def _wait_for_place(self, claim: Claim, text: str, usage: Usage | None) -> None:
+        """Give back a run whose learner's place is away, as often as it takes: that is no failure of the run."""
+        times = self._away[claim.run.id] = self._away.get(claim.run.id, 0) + 1
+        delay = min(self._policy.retry_delay * 2.0 ** min(times - 1, 64), _LONGEST_AWAY)
+        self._journal.postpone(claim, error=text, delay=delay, usage=usage, counted=False)
+        logger.warning("run %s of subject %r waits %g s: %s", claim.run.id, claim.subject_id, delay, text)
 
     # threads
 

@@ -13,7 +13,13 @@ import pytest
 from patience import PATIENCE, least, wait_until
 
 from ai_memory_integrations import Append, Archive, Edit, Learned, LearningPolicy, Memory, Message, Rethink
-from ai_memory_integrations.errors import RunFailedError, RunNotFoundError, RunTimeoutError
+from ai_memory_integrations.errors import (
+    BackendUnavailableError,
+    LearningError,
+    RunFailedError,
+    RunNotFoundError,
+    RunTimeoutError,
+)
 from ai_memory_integrations.learning.function import FunctionLearner
 from ai_memory_integrations.types import AT_ONCE, Block, Replace, Run
 
@@ -67,6 +73,34 @@ def test_what_was_learnt_names_its_run_and_messages(tmp_path: Path) -> None:
         assert (run.state, run.messages, run.edits, run.learner) == ("completed", 1, 1, "mine")
         last = memory.memory_history("human", "sarah")[-1]
         assert (last.actor, last.run_id, last.message_ids) == ("learner", run.id, (message.id,))
+
+
+def test_a_failure_that_is_final_is_not_tried_again(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def refuse(blocks: Blocks, messages: Messages) -> list[Edit]:
+        asked.append(len(messages))
+        raise LearningError("the account is closed", final=True)
+
+    with memory_with(tmp_path, refuse) as memory:
+        with pytest.raises(RunFailedError, match="the account is closed"):
+            memory.wait_for_run(say(memory, "cats"))
+        assert asked == [1]
+
+
+def test_a_run_outlives_any_time_for_which_the_place_of_its_learner_is_away(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def away(blocks: Blocks, messages: Messages) -> list[Edit]:
+        asked.append(len(messages))
+        if len(asked) <= 3 * QUICK.attempts:
+            raise BackendUnavailableError("nobody there")
+        return notes(blocks, messages)
+
+    with memory_with(tmp_path, away) as memory:
+        run = memory.wait_for_run(say(memory, "cats"))
+        assert (run.state, run.attempts) == ("completed", 1)
+        assert value(memory) == "cats"
 
 
 def test_a_learner_archives_passages(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ai_memory_integrations.errors import StaleClaimError
 from ai_memory_integrations.ports import Journal, Notes
+from ai_memory_integrations.types import Run
 
 KEY = "inflight"
 
@@ -26,31 +28,34 @@ def fingerprint(text: str) -> str:
 
 @dataclass(frozen=True)
 class Sending:
-    """A part of a batch: the mark it was sent under, when (seconds since 1970, by the sender's clock), and Letta's run
-    when the answer came. `tries` counts the marks there were before."""
+    """A part of a batch: the mark it was sent under, when (seconds since 1970, by the sender's clock), Letta's run
+    when its id is known, and why that run ended when it has."""
 
     mark: str
     at: float
-    tries: int = 0
     letta_run: str | None = None
-    done: bool = False
+    stop_reason: str | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.stop_reason is not None
 
 
 @dataclass(frozen=True)
 class InFlight:
-    """A batch under way. `base` maps labels to the versions the agent began with; `seen`, when all has ended, to
-    the fingerprints of what was then read."""
+    """A batch under way. `base` maps labels to the versions the agent began with, `parts` numbers to what was sent;
+    `seen`, when all has ended, labels to the fingerprints of what was then read."""
 
     run_id: str
     base: Mapping[str, int]
     parts: Mapping[str, Sending] = field(default_factory=dict)
     seen: Mapping[str, str] | None = None
 
-    def with_part(self, number: int, part: Sending) -> InFlight:
-        return replace(self, parts={**self.parts, str(number): part})
-
     def part(self, number: int) -> Sending | None:
         return self.parts.get(str(number))
+
+    def with_part(self, number: int, part: Sending) -> InFlight:
+        return replace(self, parts={**self.parts, str(number): part})
 
 
 class InFlightNotes:
@@ -62,11 +67,22 @@ class InFlightNotes:
 
     def get(self, subject_id: str) -> InFlight | None:
         note = self._notes.get(subject_id, KEY)
-        return None if note is None else _read(note)
+        if note is None:
+            return None
+        parts = {number: Sending(**part) for number, part in note["parts"].items()}
+        return InFlight(run_id=note["run"], base=note["base"], parts=parts, seen=note["seen"])
 
-    def put(self, subject_id: str, inflight: InFlight | None) -> None:
-        """Raises: SubjectNotFoundError, unless it removes."""
-        self._notes.put(subject_id, KEY, None if inflight is None else _written(inflight))
+    def change(self, run: Run, known: InFlight | None, new: InFlight | None) -> None:
+        """Put *new* in the place of *known*.
+
+        Raises: StaleClaimError when the run is not in work any more, or when something else stands there because
+        another process goes on with it; SubjectNotFoundError.
+        """
+        with self._journal.transaction():
+            now = self._journal.get_run(run.id)
+            if now is None or now.state != "running" or self.get(run.subject_id) != known:
+                raise StaleClaimError(run.id)
+            self._notes.put(run.subject_id, KEY, None if new is None else _written(new))
 
     def holds(self, subject_id: str) -> bool:
         """Whether the subject's blocks are in the hands of a run: neither take over what Letta holds nor write there.
@@ -80,10 +96,11 @@ class InFlightNotes:
                 return False
             run = self._journal.get_run(inflight.run_id)
             if run is not None and not run.ended:
-                return True
+                # One that another learner set back waits: what was sent for it stays known, the blocks are anybody's.
+                return run.state == "running"
             if run is not None and run.state == "completed":
                 self._put_away_seen(subject_id, inflight.seen or {})
-            self.put(subject_id, None)
+            self._notes.put(subject_id, KEY, None)
             return False
 
     def _put_away_seen(self, subject_id: str, seen: Mapping[str, str]) -> None:
@@ -91,11 +108,6 @@ class InFlightNotes:
             note = self._notes.get(subject_id, f"block/{label}")
             if note is not None:
                 self._notes.put(subject_id, f"block/{label}", {**note, "seen": mark})
-
-
-def _read(note: Mapping[str, Any]) -> InFlight:
-    parts = {number: Sending(**part) for number, part in note["parts"].items()}
-    return InFlight(run_id=note["run"], base=note["base"], parts=parts, seen=note["seen"])
 
 
 def _written(inflight: InFlight) -> dict[str, Any]:
