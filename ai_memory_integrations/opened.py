@@ -15,6 +15,7 @@ from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.types import BlockSpec, LearningMode, LearningPolicy, Value
 
 if TYPE_CHECKING:
+    from ai_memory_integrations.backends.postgres.address import Address
     from ai_memory_integrations.memory import Memory
 
 
@@ -128,10 +129,13 @@ def _url(url: str | None) -> str:
 
 
 def _address(url: str) -> str | None:
-    """The same text for the same place; None for memory that is in no file."""
-    from ai_memory_integrations.backends.urls import file_of, scheme_of
+    """The same text for the same place; None for memory that ends with this process."""
+    from ai_memory_integrations.backends.urls import POSTGRES, file_of, scheme_of
 
-    if scheme_of(url) != "sqlite":
+    scheme = scheme_of(url)
+    if scheme in POSTGRES:
+        return _server(url).shown
+    if scheme != "sqlite":
         return _without_secret(url)
     path = file_of(url)
     return None if path is None else os.path.abspath(os.path.expanduser(path))
@@ -139,10 +143,19 @@ def _address(url: str) -> str | None:
 
 def _without_secret(url: str) -> str:
     """A file by its absolute path, a server without the password."""
-    from ai_memory_integrations.backends.urls import scheme_of
+    from ai_memory_integrations.backends.urls import POSTGRES, scheme_of
 
-    if scheme_of(url) != "sqlite":
+    scheme = scheme_of(url)
+    if scheme in POSTGRES:
+        return _server(url).without_secret
+    if scheme != "sqlite":
         return re.sub(r"(://[^/@:]*):[^@]*@", r"\1@", url)
     address = _address(url)
     options = url.partition("?")[2] if url.lower().startswith("sqlite:") else ""
     return url if address is None else f"sqlite:///{address}{'?' if options else ''}{options}"
+
+
+def _server(url: str) -> Address:
+    from ai_memory_integrations.backends.postgres.address import Address
+
+    return Address.of(url)

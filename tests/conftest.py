@@ -7,6 +7,8 @@ import os
 from hypothesis import HealthCheck, settings
 from journal.rounds import STRESS
 
+pytest_plugins = ["postgres"]
+
 # The small model takes most of a second to load in every process: tests of search by meaning ask for it by name.
 os.environ.setdefault("AI_MEMORY_EMBEDDER", "none")
 os.environ.pop("LETTA_API_KEY", None)

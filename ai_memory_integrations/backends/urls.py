@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ai_memory_integrations.errors import StoreNotCreatableError, UnknownURLError
+from ai_memory_integrations.errors import MissingExtraError, StoreNotCreatableError, UnknownURLError
 
 if TYPE_CHECKING:
     from ai_memory_integrations.ports import Store
 
 URL_VARIABLE = "AI_MEMORY_URL"
 MEMORY = ":memory:"
+POSTGRES = ("postgresql", "postgres")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+):(?=//|[^\\/])")
 _KEY = re.compile(r"^(sk-|sk_|let-|pk-|key-)|^eyJ[\w\-]+\.|^[A-Za-z0-9_\-]{32,}={0,2}$|^[A-Za-z0-9+/]{32,}={1,2}$")
 
@@ -43,7 +44,12 @@ def scheme_of(url: str) -> str:
 
 def check_url(url: str) -> None:
     """Nothing is opened. Raises: UnknownURLError when no backend answers to *url*."""
-    sqlite_path(url)
+    if scheme_of(url) in POSTGRES:
+        from ai_memory_integrations.backends.postgres.address import Address
+
+        Address.of(url)
+    else:
+        sqlite_path(url)
 
 
 def file_of(url: str) -> str | None:
@@ -58,19 +64,34 @@ def file_of(url: str) -> str | None:
 
 
 def open_store(url: str | None = None) -> Store:
-    """The store that *url* names: `sqlite:///memory.db`, a path, `:memory:`; by default see `default_url`.
+    """The store that *url* names: `sqlite:///memory.db`, a path, `:memory:`, `postgresql://user:password@host/db`; by
+    default see `default_url`.
 
-    `sqlite:///memory.db?synchronous=normal` trades a sync a commit for losing the last commits with the power.
-    Nothing is opened before its first use. Raises: UnknownURLError, StoreNotCreatableError.
+    `sqlite:///memory.db?synchronous=normal` trades a sync a commit for losing the last commits with the power. What a
+    PostgreSQL URL may say see `PostgresStore`. Nothing is opened before its first use.
+
+    Raises: UnknownURLError, StoreNotCreatableError, MissingExtraError.
     """
-    from ai_memory_integrations.backends.sqlite import SQLiteStore
-
     if url is None:
         url, source = default_url()
         if source != URL_VARIABLE:
             _make_folder(Path(url).parent)
+    if scheme_of(url) in POSTGRES:
+        return _postgres_store(url)
+    from ai_memory_integrations.backends.sqlite import SQLiteStore
+
     path, synchronous = sqlite_path(url)
     return SQLiteStore(path, synchronous=synchronous)
+
+
+def _postgres_store(url: str) -> Store:
+    try:
+        from ai_memory_integrations.backends.postgres.store import PostgresStore
+    except ImportError as error:
+        if error.name is not None and not error.name.startswith("psycopg"):
+            raise
+        raise MissingExtraError("postgresql://", "postgres", reason=str(error)) from error
+    return PostgresStore(url)
 
 
 def sqlite_path(url: str) -> tuple[str, Literal["full", "normal"]]:
@@ -112,5 +133,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def without_password(url: str) -> str:
-    """*url* as it may be shown: what stands between the user's name and the host is hidden."""
-    return re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", url)
+    """*url* as it may be shown: what stands between the user's name and the host is hidden, and a password given as an
+    option."""
+    hidden = re.sub(r"(://[^/?#@:]*):.*@", r"\1:***@", url, flags=re.DOTALL)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", hidden)

@@ -36,3 +36,14 @@ class TestInMemory(BaseStoreContract):
                 return opened.enter_context(CoreMemoryStore.from_conn_string(":memory:", **options))
 
             yield open_store
+
+
+class TestOnPostgres(BaseStoreContract):
+    @pytest.fixture
+    def open_store(self, postgres_url: str) -> Iterator[OpenStore]:
+        with ExitStack() as opened:
+
+            def open_store(**options: Any) -> BaseStore:
+                return opened.enter_context(CoreMemoryStore(url=postgres_url, **options))
+
+            yield open_store

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ai_memory_integrations.backends.sqlite import rows
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
 from ai_memory_integrations.errors import (

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from ai_memory_integrations.backends.sqlite import rows
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
 from ai_memory_integrations.ports import EmbedderRecord, Unembedded, VectorIndex
@@ -77,15 +77,11 @@ def allowed_by_metadata(connection: sqlite3.Connection, no: int, metadata: Metad
     if not metadata:
         return None
     base = no << SEQ_BITS
-    wanted = [(key, json.loads(rows.dumps(value))) for key, value in metadata.items()]
+    accept = rows.metadata_filter(metadata)
     found = connection.execute(
         "SELECT id - ?, metadata FROM passage WHERE id > ? AND id < ?", (base, base, base + (1 << SEQ_BITS))
     )
-    return {seq for seq, text in found if _matches(json.loads(text), wanted)}
-
-
-def _matches(metadata: Metadata, wanted: list[tuple[str, object]]) -> bool:
-    return all(key in metadata and metadata[key] == value for key, value in wanted)
+    return {seq for seq, text in found if accept(text)}
 
 
 @lru_cache(maxsize=8)

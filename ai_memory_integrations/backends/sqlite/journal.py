@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import get_args
 
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.owner import is_gone
-from ai_memory_integrations.backends.sqlite import rows
 from ai_memory_integrations.backends.sqlite.backend import optional_subject_no, subject_no
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS

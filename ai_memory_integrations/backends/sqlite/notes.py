@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ai_memory_integrations.backends.sqlite import rows
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.errors import SubjectNotFoundError
 

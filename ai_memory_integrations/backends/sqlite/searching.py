@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ai_memory_integrations.backends.sqlite import rows
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.index import allowed_by_metadata, reader
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS

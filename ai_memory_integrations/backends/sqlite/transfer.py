@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from ai_memory_integrations.backends.sqlite import rows
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend, optional_subject_no
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS

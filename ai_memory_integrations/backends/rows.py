@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -191,6 +191,17 @@ def run(row: Row) -> Run:
         skipped=json.loads(row[13]),
         usage=None if row[14] is None else Usage.model_validate_json(row[14]),
     )
+
+
+def metadata_filter(metadata: Metadata) -> Callable[[str], bool]:
+    """Whether a passage's metadata, as its column holds it, has every one of these values."""
+    wanted = [(key, json.loads(dumps(value))) for key, value in metadata.items()]
+
+    def accept(text: str) -> bool:
+        found = json.loads(text)
+        return all(key in found and found[key] == value for key, value in wanted)
+
+    return accept
 
 
 def json_list(values: Iterable[object]) -> str:

@@ -1,0 +1,1 @@
+"""Memory in PostgreSQL. `store.PostgresStore` is its whole; importing it needs the extra `postgres`."""

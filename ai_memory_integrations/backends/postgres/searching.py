@@ -1,0 +1,89 @@
+"""Search among the passages of one subject: the engine's snapshots over one `Database`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ai_memory_integrations.backends import rows
+from ai_memory_integrations.backends.postgres.connection import Database, Session
+from ai_memory_integrations.backends.postgres.index import allowed_by_metadata, reader
+from ai_memory_integrations.search.engine import Hit, SearchEngine
+from ai_memory_integrations.search.snapshot import SubjectGoneError
+from ai_memory_integrations.types import Passage, PassageQuery
+
+_SEARCHED = 10_000
+
+
+class PassageSearch:
+    """Finds passages, and remembers of the subjects that were searched their numbers and, in the engine, their
+    snapshots: a search of what did not change is two statements."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._made = SearchEngine()
+        self._process = os.getpid()
+        self._numbers: dict[str, int] = {}
+
+    def search(self, subject_id: str, query: PassageQuery, vector: Sequence[float] | None) -> list[Passage]:
+        """See `ports.Backend.search_passages`."""
+        with self._database.read() as session:
+            # A snapshot made inside an open transaction may be undone: it is not kept.
+            if session.in_transaction:
+                no = session.subject_no(subject_id)
+                return [] if no is None else self._found(session, SearchEngine(), no, query, vector)
+            no = self._numbers.get(subject_id)
+            if no is None and (no := self._learn_number(session, subject_id)) is None:
+                return []
+            try:
+                return self._found(session, self._engine(), no, query, vector)
+            except SubjectGoneError:
+                self.drop(subject_id, no)
+        return self.search(subject_id, query, vector)  # deleted by another process, and perhaps begun anew
+
+    def _found(
+        self,
+        session: Session,
+        engine: SearchEngine,
+        no: int,
+        query: PassageQuery,
+        vector: Sequence[float] | None,
+    ) -> list[Passage]:
+        allowed = allowed_by_metadata(session, no, query.metadata) if query.metadata else None
+        return _passages(session, no, engine.search(no, reader(self._database, session, no), query, vector, allowed))
+
+    def names(self, subject_id: str) -> tuple[str, ...] | None:
+        """The participants' names as the last search of the subject found them; None when there was none."""
+        no = self._numbers.get(subject_id)
+        return None if no is None else self._engine().names(no)
+
+    def drop(self, subject_id: str, no: int) -> None:
+        """Forget a subject that is gone."""
+        self._numbers.pop(subject_id, None)
+        self._engine().drop(no)
+
+    def _learn_number(self, session: Session, subject_id: str) -> int | None:
+        no = session.subject_no(subject_id)
+        if no is not None:
+            if len(self._numbers) >= _SEARCHED:
+                self._numbers.clear()
+            self._numbers[subject_id] = no
+        return no
+
+    def _engine(self) -> SearchEngine:
+        if self._process != os.getpid():
+            # A forked child makes its own: a thread of its parent may have held a lock of this one.
+            self._made, self._process = SearchEngine(), os.getpid()
+        return self._made
+
+
+def _passages(session: Session, no: int, hits: Sequence[Hit]) -> list[Passage]:
+    """The passages of hits, in their order, but those that were deleted a moment ago."""
+    if not hits:
+        return []
+    found = session.execute(
+        f"SELECT {rows.PASSAGE}, seq FROM ai_memory.passage WHERE subject = %s AND seq = ANY(%s)",
+        (no, [hit.seq for hit in hits]),
+    )
+    by_seq = {row[-1]: row for row in found}
+    return [rows.passage(by_seq[hit.seq], hit.score, hit.explanation) for hit in hits if hit.seq in by_seq]
