@@ -199,6 +199,17 @@ def check_json(value: object, name: str) -> Any:
 
     Raises: InvalidInputError, which names the place inside *value*.
     """
+    if type(value) is dict:
+        copy: dict[str, Any] = {}
+        for key, each in value.items():
+            if not (type(key) is str and key.isascii()):
+                break
+            if each is None or each is True or each is False or (type(each) is str and each.isascii()):
+                copy[key] = each
+            else:
+                copy[key] = _json(each, f"{name}.{key}", MAX_DEPTH - 1)
+        else:
+            return copy  # most values are made so; for others every part is named, in case that it is refused
     return _json(value, name, MAX_DEPTH)
 
 

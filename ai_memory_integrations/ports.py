@@ -461,8 +461,7 @@ class ItemRanking:
     embedder: str = ""
 
 
-@dataclass(frozen=True)
-class ItemQuery:
+class ItemQuery(NamedTuple):
     """A search at and below a namespace. `accept` decides by the value; None accepts everything."""
 
     prefix: tuple[str, ...] = ()

@@ -3,6 +3,11 @@
 Every store gets the same items, a hundred to a namespace, and no embedding model is called: vectors are random and
 known beforehand. Files are on disk. SqliteStore's defaults are kept (a rollback journal, one connection); ours syncs
 every commit to a write-ahead log. A ratio below 1 means that ours is faster.
+
+What says "its first" reads a namespace that this process has not read before (while there are enough of them), all
+else one that it has. With AI_MEMORY_BENCH_POSTGRES=postgresql://... PostgresStore takes part, with eight connections,
+in two schemas of that database, `bench_plain` and `bench_index`, which are dropped before and afterwards; it needs
+langgraph-checkpoint-postgres, psycopg and, for its index, the server's pgvector.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import logging
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +41,7 @@ from benchmarks.measure import machine
 DIMS = 256
 PER_NAMESPACE = 100
 ROUNDS = 15
+POSTGRES = os.environ.get("AI_MEMORY_BENCH_POSTGRES", "")
 WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in ("al", "en", "or", "ut") for c in ("a", "is", "on", "er", "il")]
 
 
@@ -74,6 +81,25 @@ def place(number: int) -> tuple[str, ...]:
     return ("users", f"u{number // PER_NAMESPACE}", "notes")
 
 
+def postgres(opened: ExitStack, schema: str, index: IndexConfig | None = None) -> BaseStore:
+    """A PostgresStore in a schema of its own."""
+    import psycopg
+    from langgraph.store.postgres import PostgresStore
+
+    def drop() -> None:
+        with psycopg.connect(POSTGRES, autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+    drop()
+    opened.callback(drop)
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    url = f"{POSTGRES}{'&' if '?' in POSTGRES else '?'}options=-csearch_path%3D{schema}"
+    made: Any = PostgresStore.from_conn_string(url, pool_config={"min_size": 8, "max_size": 8}, index=index)
+    store: BaseStore = opened.enter_context(made)
+    return store
+
+
 @dataclass(frozen=True)
 class Made:
     """The stores to compare, ours first, each with `count` items in it."""
@@ -105,7 +131,13 @@ def stores(folder: Path, count: int) -> Iterator[Made]:
             indexed["SqliteStore"] = opened.enter_context(
                 SqliteStore.from_conn_string(str(folder / "theirs-index.db"), index=theirs)
             )
+        if POSTGRES:
+            plain["PostgresStore"] = postgres(opened, "bench_plain")
+            indexed["PostgresStore"] = postgres(opened, "bench_index", index)
         for store in (*plain.values(), *indexed.values()):
+            setup = getattr(store, "setup", None)
+            if setup is not None:
+                setup()
             for start in range(0, count, 500):
                 store.batch([PutOp(place(n), f"i{n}", value(n)) for n in range(start, min(start + 500, count))])
         yield Made(plain, indexed, count)
@@ -114,8 +146,14 @@ def stores(folder: Path, count: int) -> Iterator[Made]:
 Case = Callable[[BaseStore, int], object]
 
 
+def whole(number: int, count: int) -> tuple[str, ...]:
+    """The namespaces one after the other, from the first again behind the last."""
+    return place(number * PER_NAMESPACE % count)
+
+
 def plain_cases(count: int) -> dict[str, Case]:
     fresh = itertools.count(10**7)
+    again = whole(60, count)
 
     def writers(store: BaseStore, number: int) -> None:
         with ThreadPoolExecutor(8) as pool:
@@ -128,10 +166,12 @@ def plain_cases(count: int) -> dict[str, Case]:
         ),
         "64 puts by 8 threads": writers,
         "get": lambda store, n: store.get(place(n * 97 % count), f"i{n * 97 % count}"),
-        "newest of a namespace": lambda store, n: store.search(place(n * 97 % count)),
-        "filter in a namespace": lambda store, n: store.search(place(n * 97 % count), filter={"kind": "k3"}),
+        "newest of a namespace, its first": lambda store, n: store.search(whole(n, count)),
+        "newest of a namespace": lambda store, n: store.search(again),
+        "filter in a namespace, its first": lambda store, n: store.search(whole(30 + n, count), filter={"kind": "k3"}),
+        "filter in a namespace": lambda store, n: store.search(again, filter={"kind": f"k{n % 7}"}),
         "filter, all namespaces": lambda store, n: store.search(("users",), filter={"kind": "k3"}),
-        "rare filter, all namespaces": lambda store, n: store.search(("users",), filter={"n": {"$lt": 5}}),
+        "rare filter, all namespaces": lambda store, n: store.search(("users",), filter={"n": {"$lt": 5 + n}}),
         "page 5 of all namespaces": lambda store, n: store.search(("users",), limit=10, offset=40),
         "list namespaces": lambda store, n: store.list_namespaces(prefix=("users",)),
         "list namespaces by suffix": lambda store, n: store.list_namespaces(suffix=("notes",)),
@@ -144,7 +184,7 @@ def indexed_cases(count: int) -> dict[str, Case]:
 
     return {
         "put with a vector": lambda store, n: store.put(("new", str(n)), f"i{n}", value(n)),
-        "query in a namespace, its first": lambda store, n: store.search(place(n * 97 % count), query=asked(n)),
+        "query in a namespace, its first": lambda store, n: store.search(whole(1 + n, count), query=asked(n)),
         "query in a namespace": lambda store, n: store.search(place(0), query=asked(n)),
         "query in a namespace, filtered": lambda store, n: store.search(
             place(0), query=asked(n), filter={"kind": "k3"}
@@ -184,11 +224,11 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000])
     logging.getLogger("langgraph").setLevel(logging.ERROR)
     print(f"Measured on {machine()}\n")
-    print("| items | what | ours, ms | ours hybrid, ms | ours / SqliteStore | ours / InMemoryStore |")
-    print("|---:|---|---:|---:|---:|---:|", flush=True)
+    others = ["SqliteStore", *(["PostgresStore"] if POSTGRES else []), "InMemoryStore"]
+    print(f"| items | what | ours, ms | ours hybrid, ms | {' | '.join(f'ours / {other}' for other in others)} |")
+    print(f"|---:|---|---:|---:|{'---:|' * len(others)}", flush=True)
     for count in parser.parse_args().sizes:
         with TemporaryDirectory() as folder, stores(Path(folder), count) as made:
-            others = ("SqliteStore", "InMemoryStore")
             for group, cases in ((made.plain, plain_cases(count)), (made.indexed, indexed_cases(count))):
                 for line in lines(f"{count:,}", timed(group, cases), others):
                     print(line, flush=True)

@@ -22,6 +22,7 @@ _Sign = Literal["=", "<=", ">="]
 
 _REFUSED = re.compile("['\"\\\\$();\\x00-\\x1f\\x7f]")
 _PLAIN = re.compile(r"[A-Za-z0-9_\-]+")
+_NUMBER = (int, float)
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "$gt": operator.gt,
     "$gte": operator.ge,
@@ -72,8 +73,14 @@ def _bounds(name: Any, value: Any) -> list[tuple[_Sign, str | float]]:
 
 
 def _fields(filter: Mapping[str, Any], depth: int) -> Accept:
-    tests = [(_checked_key(key), _condition(wanted, depth)) for key, wanted in filter.items()]
-    return lambda value: all(test(_at(value, key)) for key, test in tests)
+    tests = [_field(_checked_key(key), _condition(wanted, depth)) for key, wanted in filter.items()]
+    return tests[0] if len(tests) == 1 else lambda value: all(test(value) for test in tests)
+
+
+def _field(key: str, test: _Test) -> Accept:
+    if "." in key:
+        return lambda value: test(_at(value, key))
+    return lambda value: test(value.get(key))
 
 
 def _checked_key(key: object) -> str:
@@ -101,18 +108,29 @@ def _condition(wanted: Any, depth: int) -> _Test:
             and len(value) == len(each)
             and all(test(one) for test, one in zip(each, value, strict=True))
         )
-    return lambda value: _equal(value, wanted)
+    return _equality(wanted)
 
 
 def _operator(name: Any, wanted: Any) -> _Test:
     if name == "$eq":
-        return lambda value: _equal(value, wanted)
+        return _equality(wanted)
     if name == "$ne":
-        return lambda value: not _equal(value, wanted)
+        equal = _equality(wanted)
+        return lambda value: not equal(value)
     if name not in _COMPARED:
         raise ValueError(f"Unsupported operator: {name}. There are $eq, $ne, {', '.join(_COMPARED)}.")
     compare = _COMPARED[name]
-    return lambda value: _comparable(value, wanted) and compare(value, wanted)
+    if isinstance(wanted, str):
+        return lambda value: isinstance(value, str) and compare(value, wanted)
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+        return lambda value: False
+    return lambda value: isinstance(value, _NUMBER) and not isinstance(value, bool) and compare(value, wanted)
+
+
+def _equality(wanted: Any) -> _Test:
+    if isinstance(wanted, str):  # what most filters ask for, without the cases of `_equal`
+        return lambda value: bool(value == wanted)
+    return lambda value: _equal(value, wanted)
 
 
 def _equal(value: Any, wanted: Any) -> bool:
@@ -126,19 +144,9 @@ def _equal(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
-def _comparable(value: Any, wanted: Any) -> bool:
-    return _kind(value) is not None and _kind(value) == _kind(wanted)
-
-
-def _kind(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return None
-    return "number" if isinstance(value, int | float) else "text" if isinstance(value, str) else None
-
-
 def _at(value: Mapping[str, Any], key: str) -> Any:
     """A field, else what the path leads to, else None."""
-    if key in value or "." not in key:
+    if key in value:
         return value.get(key)
     found: Any = value
     for step in key.split("."):

@@ -42,11 +42,12 @@ from ai_memory_integrations.langgraph.searching import (
     texts_at,
 )
 from ai_memory_integrations.memory import Memory
-from ai_memory_integrations.ports import ItemKey, ItemPut, ItemQuery, ItemRow, ItemStore
+from ai_memory_integrations.ports import ItemKey, ItemPut, ItemQuery, ItemStore
 
 logger = logging.getLogger("ai_memory_integrations.langgraph")
 
 _SWEEP_MINUTES = 5.0
+_NO_VECTORS = Vectors()
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,8 @@ class CoreMemoryStore(BaseStore):
         Raises: InvalidNamespaceError, InvalidInputError, ValueError for a filter; what blocks and passages raise.
         """
         plan = self._plan(ops)
+        if not plan.documents and not plan.queries:
+            return self._carry_out(plan, _NO_VECTORS)
         return self._carry_out(plan, self._search.embed(plan.documents, plan.queries))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -188,7 +191,7 @@ class CoreMemoryStore(BaseStore):
             return await run(self.batch, ops)
         plan = await run(self._plan, ops)
         if not plan.documents and not plan.queries:
-            return await run(self._carry_out, plan, Vectors())
+            return await run(self._carry_out, plan, _NO_VECTORS)
         vectors = await self._search.aembed(plan.documents, plan.queries)
         return await run(self._carry_out, plan, vectors)
 
@@ -207,7 +210,9 @@ class CoreMemoryStore(BaseStore):
 
     def _checked(self, op: Op) -> Op:
         if isinstance(op, GetOp):
-            op = op._replace(namespace=checked(op.namespace, op), key=check_text(str(op.key), "key"))
+            namespace, key = checked(op.namespace, op), check_text(str(op.key), "key")
+            if namespace is not op.namespace or key is not op.key:
+                op = op._replace(namespace=namespace, key=key)
             if self._core_memory.hold(op.namespace):
                 self._core_memory.check_read(op.namespace)
             return op
@@ -220,25 +225,26 @@ class CoreMemoryStore(BaseStore):
         raise InvalidInputError(f"{type(op).__name__} is no operation of a store")
 
     def _checked_search(self, op: SearchOp) -> SearchOp:
-        op = op._replace(namespace_prefix=checked(op.namespace_prefix, op))
+        prefix = checked(op.namespace_prefix, op)
         _check_page(op.limit, op.offset)
-        if op.query is not None:
-            op = op._replace(query=check_text(op.query, "query"))
+        query = None if op.query is None else check_text(op.query, "query")
+        if prefix is not op.namespace_prefix or query is not op.query:
+            op = op._replace(namespace_prefix=prefix, query=query)
         if self._core_memory.hold(op.namespace_prefix):
             self._core_memory.check_read(op.namespace_prefix)
         return op
 
     def _checked_put(self, op: PutOp) -> PutOp:
-        op = op._replace(namespace=checked(op.namespace, op), key=check_text(str(op.key), "key"))
-        if not op.namespace:
+        namespace, key = checked(op.namespace, op), check_text(str(op.key), "key")
+        if not namespace:
             raise InvalidNamespaceError("Namespace cannot be empty.")
         if op.value is None:
             value = None
         elif isinstance(op.value, Mapping):
-            value = check_json(op.value, f"the value of item {op.key!r}")
+            value = check_json(op.value, f"the value of item {key!r}")
         else:
-            raise InvalidInputError(f"the value of item {op.key!r} is a {type(op.value).__name__}: pass a dict or None")
-        op = op._replace(value=value)
+            raise InvalidInputError(f"the value of item {key!r} is a {type(op.value).__name__}: pass a dict or None")
+        op = op._replace(namespace=namespace, key=key, value=value)
         if self._core_memory.hold(op.namespace):
             self._core_memory.check_put(op, default_ttl=(self.ttl_config or {}).get("default_ttl"))
         elif op.ttl is not None:
@@ -274,7 +280,7 @@ class CoreMemoryStore(BaseStore):
     # what is done with a checked batch
 
     def _carry_out(self, plan: _Plan, vectors: Vectors) -> list[Result]:
-        used: list[ItemKey] = []
+        used: list[ItemKey] = []  # items whose time to live begins again because they were read
         puts = [self._put(write, vectors) for write in plan.writes if not self._core_memory.hold(write.op.namespace)]
         with self._scope(plan):
             results = [self._answer(op, accept, vectors, used) for op, accept in plan.ops]
@@ -319,7 +325,8 @@ class CoreMemoryStore(BaseStore):
         row = self._items.get_items([(op.namespace, op.key)], omit_expired=self._omit_expired)[0]
         if row is None:
             return None
-        _note(row, op.refresh_ttl, used)
+        if op.refresh_ttl and row.ttl is not None:
+            used.append((row.namespace, row.key))
         return Item(
             value=row.value,
             key=row.key,
@@ -342,11 +349,9 @@ class CoreMemoryStore(BaseStore):
             omit_expired=self._omit_expired,
         )
         found = self._items.find_items(query)
-        for row, _ in found:
-            _note(row, op.refresh_ttl, used)
-        return [
-            SearchItem(row.namespace, row.key, row.value, row.created_at, row.updated_at, score) for row, score in found
-        ]
+        if op.refresh_ttl:
+            used += [(row.namespace, row.key) for row, _ in found if row.ttl is not None]
+        return [SearchItem(*row[:5], score) for row, score in found]
 
     def _list(self, op: ListNamespacesOp) -> list[Namespace]:
         conditions = op.match_conditions or ()
@@ -367,12 +372,6 @@ class CoreMemoryStore(BaseStore):
     @property
     def _omit_expired(self) -> bool:
         return bool((self.ttl_config or {}).get("omit_expired", False))
-
-
-def _note(row: ItemRow, refresh: bool, used: list[ItemKey]) -> None:
-    """Remember an item whose time to live begins again because it was read."""
-    if refresh and row.ttl is not None:
-        used.append((row.namespace, row.key))
 
 
 def _check_page(limit: Any, offset: Any) -> None:

@@ -28,8 +28,11 @@ class Column(Generic[Scalar]):
 
     def extend(self, entries: ArrayLike | Sequence[Any]) -> None:
         """Add entries at the end."""
-        added = np.asarray(entries, self._room.dtype).reshape(-1, *self._tail)
-        start = len(self.values)
+        made = np.asarray(entries, self._room.dtype)
+        added, start = made.reshape(-1, *self._tail), len(self.values)
+        if not len(self._room) and made is not entries and made.base is None:
+            self._room = self.values = added  # made here from something else, so nobody else has it
+            return
         self.grow(len(added))
         self.values[start:] = added
 

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,7 @@ MAX_BYTES = 256 * 1024 * 1024
 _ROW_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedItem:
+class IndexedItem(NamedTuple):
     """What search knows of one item: its terms, and its vectors (float16) one behind the other."""
 
     id: int
@@ -31,8 +31,7 @@ class IndexedItem:
     vectors: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ItemState:
+class ItemState(NamedTuple):
     """How far a snapshot is: the last item ever written and the last deletion ever made in the store."""
 
     last: int
@@ -104,22 +103,23 @@ class ItemSnapshot:
 
     def _add(self, items: Sequence[IndexedItem]) -> None:
         start = len(self.ids.values)
-        lengths = np.array([len(item.terms) >> 2 for item in items])
+        ids, terms, vectors = zip(*items, strict=True)
+        lengths = np.fromiter(map(len, terms), np.int64, len(items)) >> 2
         if lengths.any():
-            terms = np.frombuffer(b"".join([item.terms for item in items]), "<u4").astype(np.uint32, copy=False)
-            self.postings.extend(terms, np.repeat(np.arange(start, start + len(items)), lengths))
-        self.ids.extend([item.id for item in items])
+            flat = np.frombuffer(b"".join(terms), "<u4").astype(np.uint32, copy=False)
+            self.postings.extend(flat, np.repeat(np.arange(start, start + len(items)), lengths))
+        self.ids.extend(ids)
         self.live.extend(np.ones(len(items), np.bool_))
         self.lengths.extend(lengths)
         if self._dimension:
-            self._add_vectors(items, start)
+            self._add_vectors(vectors, start)
 
-    def _add_vectors(self, items: Sequence[IndexedItem], start: int) -> None:
-        sizes = np.array([len(item.vectors) for item in items])
+    def _add_vectors(self, vectors: Sequence[bytes], start: int) -> None:
+        sizes = np.fromiter(map(len, vectors), np.int64, len(vectors))
         # What another model of the same name made with another dimension cannot be compared.
         counts = np.where(sizes % (2 * self._dimension) == 0, sizes // (2 * self._dimension), 0)
-        raw = b"".join([item.vectors for item, count in zip(items, counts.tolist(), strict=True) if count])
         rows = np.flatnonzero(counts)
+        raw = b"".join(vectors if len(rows) == len(vectors) else [vectors[row] for row in rows.tolist()])
         known = len(self.vectors.values)
         self.vector_rows.extend(rows + start)
         self.vector_starts.extend(known + np.cumsum(counts[rows]) - counts[rows])
@@ -185,11 +185,11 @@ class Ordered:
     scores: Scores
     unscored: NDArray[np.int64]
 
-    def among(self, allowed: Collection[int]) -> Ordered:
+    def among(self, allowed: Collection[int] | NDArray[np.int64]) -> Ordered:
         """Only those that are *allowed*, in the same order."""
-        wanted = np.fromiter(allowed, np.int64, len(allowed))
-        kept = np.isin(self.ids, wanted)
-        return Ordered(self.ids[kept], self.scores[kept], self.unscored[np.isin(self.unscored, wanted)])
+        wanted = np.sort(np.fromiter(allowed, np.int64, len(allowed)))
+        kept = _contained(self.ids, wanted)
+        return Ordered(self.ids[kept], self.scores[kept], self.unscored[_contained(self.unscored, wanted)])
 
     def best(self, count: int) -> list[Ranked]:
         """The first *count* of the one order: best first, of equal ones the last written; then those without a score,
@@ -212,6 +212,13 @@ class Ordered:
         while done < len(self):
             yield from self.best(done + size)[done:]
             done, size = done + size, size * 8
+
+
+def _contained(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> Mask:
+    """Which of the ids are among the wanted ones, which rise. For few of them `numpy.isin` takes longer than that."""
+    if not len(wanted):
+        return np.zeros(len(ids), np.bool_)
+    return np.equal(wanted[np.minimum(np.searchsorted(wanted, ids), len(wanted) - 1)], ids)
 
 
 @dataclass(slots=True)

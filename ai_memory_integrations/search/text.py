@@ -117,7 +117,7 @@ def terms_of(text: str, *, created_at: datetime | None = None) -> bytes:
     The result depends on nothing but the arguments, so it can be stored and compared on any machine. A text
     without words and date gives `b""`.
     """
-    terms = [_term(word) for word in words_of(text)]
+    terms = list(map(_term, words_of(text)))
     if created_at is not None:
         terms.extend(map(_term, date_words(created_at)))
     return struct.pack(f"<{len(terms)}I", *terms)

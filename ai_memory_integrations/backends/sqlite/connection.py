@@ -12,8 +12,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
 from ai_memory_integrations import forking
@@ -177,21 +178,16 @@ class Database:
             return
         connection.execute(f"RELEASE joined{depth}")
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection to read from; inside a transaction of this thread, the one that sees its writes."""
         if self._owner == threading.get_ident() or self.path == MEMORY:
-            with self._lock, _translated(self.path):
-                yield self._open_writer()
-            return
-        try:  # `_translated`, written out: every read comes by here
-            connection = self._take_reader()
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
-        except sqlite3.Error as error:
-            raise _translation(error, self.path) from error
+            return self._read_by_writer()
+        return _Reading(self)
+
+    @contextmanager
+    def _read_by_writer(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _translated(self.path):
+            yield self._open_writer()
 
     def _take_reader(self) -> sqlite3.Connection:
         with self._pool_lock:
@@ -312,6 +308,32 @@ class Database:
                     self._finish_erasure(at_any_size=True)
                     self._writer.close()
                 self._writer = None
+
+
+class _Reading:
+    """A reader taken from the pool and given back. A class, because a generator costs as much as a short read."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            self._connection = self._database._take_reader()
+        except sqlite3.Error as error:
+            raise _translation(error, self._database.path) from error
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._database._give_back(self._connection)
+        except sqlite3.Error as failed:
+            raise _translation(failed, self._database.path) from failed
+        if isinstance(error, sqlite3.Error):
+            raise _translation(error, self._database.path) from error
 
 
 _abandoned: list[sqlite3.Connection] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from operator import itemgetter
+from typing import cast
 
 from ai_memory_integrations.backends.sqlite.items import Conditions, below_namespace
 from ai_memory_integrations.ports import ItemRanking
@@ -25,11 +26,11 @@ def reader(connection: sqlite3.Connection, prefix: tuple[str, ...], ranking: Ite
     """
 
     def read(known: ItemState | None) -> ItemDelta | None:
-        state = _state(connection)
+        state = state_of(connection)
         if state == known:
             return None
         below = below_namespace(connection, prefix)
-        if known is None or state.older_than(known) or _forgotten(connection, known):
+        if known is None or state.older_than(known) or forgotten(connection, known.gone):
             return ItemDelta(state, reset=True, items=_indexed(connection, below, ranking, 0))
         gone = connection.execute("SELECT id FROM item_gone WHERE no > ?", (known.gone,)).fetchall()
         items = _indexed(connection, below, ranking, known.last) if state.last > known.last else []
@@ -38,15 +39,20 @@ def reader(connection: sqlite3.Connection, prefix: tuple[str, ...], ranking: Ite
     return read
 
 
-def _state(connection: sqlite3.Connection) -> ItemState:
-    found = dict(connection.execute("SELECT name, seq FROM sqlite_sequence WHERE name IN ('item', 'item_gone')"))
-    return ItemState(found.get("item", 0), found.get("item_gone", 0))
+def state_of(connection: sqlite3.Connection) -> ItemState:
+    return ItemState(*connection.execute(_STATE).fetchone())
 
 
-def _forgotten(connection: sqlite3.Connection, known: ItemState) -> bool:
-    """Whether deletions that the known state has not seen are no longer kept."""
+_STATE = (
+    "SELECT coalesce(max(CASE name WHEN 'item' THEN seq END), 0), "
+    "coalesce(max(CASE name WHEN 'item_gone' THEN seq END), 0) FROM sqlite_sequence"
+)
+
+
+def forgotten(connection: sqlite3.Connection, gone: int) -> bool:
+    """Whether deletions after this one, the last known, are no longer kept."""
     first = connection.execute("SELECT min(no) FROM item_gone").fetchone()[0]
-    return first is not None and first > known.gone + 1
+    return first is not None and first > gone + 1
 
 
 def _indexed(connection: sqlite3.Connection, below: Conditions, ranking: ItemRanking, after: int) -> list[IndexedItem]:
@@ -64,7 +70,7 @@ def _indexed(connection: sqlite3.Connection, below: Conditions, ranking: ItemRan
         (*asked, *values),
     )
     # Sorted here: asked for an order, SQLite would rather walk through the whole table than use an index.
-    return [IndexedItem(*row) for row in sorted(found, key=itemgetter(0))]
+    return cast("list[IndexedItem]", sorted(found, key=itemgetter(0)))
 
 
 _VECTORS = "CASE WHEN s.embedder = ? THEN s.vectors ELSE x'' END"

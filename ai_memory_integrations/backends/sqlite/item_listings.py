@@ -1,0 +1,363 @@
+"""What this process remembers of items between two searches without a query: see `Listings`.
+
+An item keeps its number as long as nothing of it but its expiry changes, so a row once read needs no second look: only
+which numbers there are is asked anew. `sqlite_sequence` tells by one short read whether anybody, in whatever process,
+wrote or deleted an item since; what changed is then read as a delta.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
+
+from ai_memory_integrations.backends.sqlite import items
+from ai_memory_integrations.backends.sqlite.item_index import forgotten, state_of
+from ai_memory_integrations.ports import ItemHint, ItemQuery, ItemRow
+from ai_memory_integrations.search.item_snapshot import ItemState, Ranked
+from ai_memory_integrations.search.item_table import ItemTable, Numbers, Path, newest_first
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_PLACES = 4_096
+_WINDOW = 1_024
+_ALL = -1
+_PIECE = 10_000
+_FIELDS = 8
+_PATIENCE = 2
+_ASKED = 64
+_EVERYTHING: tuple[Path, ...] = ((),)
+_KEPT_PER_SEARCH = 2_000
+_PLACE_BYTES = 500
+_ROW_BYTES = 700
+_BYTES_PER_CHARACTER = 4
+
+Found = list[tuple[ItemRow, float | None]]
+
+
+class KeptRows:
+    """Items by their numbers, in about *max_bytes*: what was not asked for lately goes first.
+
+    Values in it belong to it; whoever hands one out copies it.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes // 2
+        self._lock = threading.Lock()
+        self._young: dict[int, tuple[ItemRow, int]] = {}
+        self._old: dict[int, tuple[ItemRow, int]] = {}
+        self._nbytes = 0
+        self._gone = 0
+
+    def get(self, number: int) -> ItemRow | None:
+        kept = self._young.get(number)
+        if kept is None:
+            kept = self._old.get(number)
+            if kept is None:
+                return None
+            self._add(number, kept)
+        return kept[0]
+
+    def add(self, number: int, row: ItemRow, characters: int) -> None:
+        """Keep a row whose value has so many characters as JSON."""
+        self._add(number, (row, _ROW_BYTES + _BYTES_PER_CHARACTER * characters))
+
+    def _add(self, number: int, kept: tuple[ItemRow, int]) -> None:
+        with self._lock:
+            if number not in self._young:
+                self._nbytes += kept[1]
+            self._young[number] = kept
+            if self._nbytes > self._max_bytes:
+                self._young, self._old, self._nbytes = {}, self._young, 0
+
+    @property
+    def nbytes(self) -> int:
+        with self._lock:
+            return sum(nbytes for kept in (self._young, self._old) for _, nbytes in kept.values())
+
+    def __iter__(self) -> Iterator[ItemRow]:
+        with self._lock:
+            return iter([row for kept in (self._young, self._old) for row, _ in kept.values()])
+
+    def forget(self, connection: sqlite3.Connection, state: ItemState) -> None:
+        """Let go of what was deleted up to a state: nobody will ask for it, and it may have to be forgotten."""
+        with self._lock:
+            if state.gone <= self._gone:
+                return
+            if forgotten(connection, self._gone):
+                self._young, self._old, self._nbytes = {}, {}, 0
+            else:
+                for (number,) in connection.execute("SELECT id FROM item_gone WHERE no > ?", (self._gone,)):
+                    self._young.pop(number, None)
+                    self._old.pop(number, None)
+            self._gone = state.gone
+
+
+@dataclass(slots=True)
+class _Place:
+    """A namespace that was looked through, and how far its table is."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    table: ItemTable | None = None
+    state: ItemState | None = None
+    nbytes: int = _PLACE_BYTES
+    too_big: bool = False
+    asked: dict[tuple[Path, ...], int] = field(default_factory=dict)
+
+    def due(self, fields: tuple[Path, ...]) -> bool:
+        """Whether reading these fields of every item pays by now: it costs as much as asking the database a few
+        times."""
+        if len(self.asked) > _ASKED:
+            self.asked.clear()
+        self.asked[fields] = self.asked.get(fields, 0) + 1
+        return self.asked[fields] > _PATIENCE
+
+
+class Listings:
+    """The namespaces looked through last, each with a table of its items from the second time on, and rows of items.
+
+    It holds what is committed and no more: who is in the middle of a transaction with writes must not ask it.
+    """
+
+    def __init__(self, *, max_bytes: int = MAX_BYTES, max_places: int = MAX_PLACES) -> None:
+        self._max_bytes, self._max_places = max_bytes, max_places
+        self._lock = threading.Lock()
+        self._places: OrderedDict[bytes, _Place] = OrderedDict()
+        self._nbytes = 0
+        self.rows = KeptRows(max_bytes)
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes tables and rows take."""
+        with self._lock:
+            tables = self._nbytes
+        return tables + self.rows.nbytes
+
+    def page(self, connection: sqlite3.Connection, query: ItemQuery) -> Found | None:
+        """The page of a query without a ranking, the last written first; None where only the database can tell: when
+        the namespace was not looked through before, and for a reader of an older state than others have seen."""
+        path = items.path_of(query.prefix)
+        place = self._place(path)
+        if place is None:
+            return None
+        with place.lock:
+            if place.table is not None and place.state == state_of(connection):
+                found = self._page(connection, place.table, query)
+                if found is not None:
+                    return found
+            with items.one_state(connection):
+                return self._refreshed_page(connection, path, place, query)
+
+    def matching(self, connection: sqlite3.Connection, query: ItemQuery) -> Numbers | None:
+        """The numbers of all items below a namespace that fit the hints of a query, rising; None as for `page`."""
+        path = items.path_of(query.prefix)
+        place = self._place(path)
+        if place is None:
+            return None
+        with place.lock:
+            state = state_of(connection)
+            if not self._refresh(connection, place, query.prefix, state):
+                return None
+            table = place.table
+            if table is None or not table.complete or _missing(table, query.hints):
+                if not place.due((*_paths(query.hints), *_EVERYTHING)):
+                    return None
+                table = self._table(connection, path, place, query, state, _ALL)
+            return None if table is None else table.matching(query.hints)
+
+    def ranked_page(
+        self, connection: sqlite3.Connection, query: ItemQuery, ordered: Iterable[Ranked], size: int
+    ) -> Found:
+        """The page of a query from numbers in order, inside a transaction in which they were found. The rows are read
+        in pieces, the first of them *size* rows."""
+        found, looked_at = Found(), 0
+        rest, stop = iter(ordered), query.offset + query.limit
+        while len(found) < stop and (piece := list(islice(rest, size))):
+            kept = self._rows(connection, [number for number, _ in piece], keep=looked_at < _KEPT_PER_SEARCH)
+            looked_at += len(piece)
+            for row, (_, score) in zip(kept or (), piece, strict=True):
+                if query.accept is None or query.accept(row.value):
+                    found.append((row, score))
+            size = min(size * 4, 4_000)
+        return [(handed_out(row), score) for row, score in found[query.offset : stop]]
+
+    def _place(self, path: bytes) -> _Place | None:
+        """What is known of a namespace, None when it is asked for the first time."""
+        with self._lock:
+            place = self._places.get(path)
+            if place is not None:
+                self._places.move_to_end(path)
+                return place
+            self._places[path] = _Place()
+            self._nbytes += _PLACE_BYTES
+            self._evict(path)
+            return None
+
+    def _evict(self, path: bytes) -> None:
+        while (self._nbytes > self._max_bytes or len(self._places) > self._max_places) and len(self._places) > 1:
+            oldest = next(each for each in self._places if each != path)
+            self._nbytes -= self._places.pop(oldest).nbytes
+
+    def _account(self, path: bytes, place: _Place) -> None:
+        with self._lock:
+            if self._places.get(path) is not place:
+                return
+            nbytes = _PLACE_BYTES + (0 if place.table is None else place.table.nbytes)
+            self._nbytes += nbytes - place.nbytes
+            place.nbytes = nbytes
+            self._evict(path)
+
+    # a page
+
+    def _refreshed_page(
+        self, connection: sqlite3.Connection, path: bytes, place: _Place, query: ItemQuery
+    ) -> Found | None:
+        state = state_of(connection)
+        if not self._refresh(connection, place, query.prefix, state):
+            return None
+        self._account(path, place)
+        self.rows.forget(connection, state)
+        window, table = max(_WINDOW, 2 * (query.offset + query.limit)), place.table
+        missing = _missing(table, query.hints)
+        if missing and not place.due(missing):
+            return None
+        if table is None or missing:
+            complete = table is not None and table.complete
+            table = self._table(connection, path, place, query, state, _ALL if complete else window)
+        found = None if table is None else self._page(connection, table, query)
+        if found is None and table is not None and not table.complete and place.due(_EVERYTHING):
+            # What is not among the newest is rare: in a table of all it is found at once.
+            table = self._table(connection, path, place, query, state, _ALL)
+            found = None if table is None else self._page(connection, table, query)
+        return found
+
+    def _page(self, connection: sqlite3.Connection, table: ItemTable, query: ItemQuery) -> Found | None:
+        """The page by a table; None when that does not reach so far, or misses what has to be read in one state."""
+        start, stop = query.offset, query.offset + query.limit
+        if query.accept is None:
+            numbers = table.newest(start, stop)
+            if len(numbers) < query.limit and not table.complete:
+                return None
+            found = self._rows(connection, numbers)
+            return None if found is None else [(handed_out(row), None) for row in found]
+        if _missing(table, query.hints):
+            return None
+        accepted, looked_at = list[ItemRow](), 0
+        for piece in newest_first(table.matching(query.hints), stop):
+            found = self._rows(connection, piece, keep=looked_at < _KEPT_PER_SEARCH)
+            if found is None:
+                return None
+            looked_at += len(piece)
+            accepted += [row for row in found if query.accept(row.value)]
+            if len(accepted) >= stop:
+                break
+        if len(accepted) < stop and not table.complete:
+            return None
+        return [(handed_out(row), None) for row in accepted[start:stop]]
+
+    def _rows(
+        self, connection: sqlite3.Connection, numbers: Sequence[int], *, keep: bool = True
+    ) -> list[ItemRow] | None:
+        """The rows of some numbers, in their order; None when some are not at hand and no transaction makes sure that
+        they are still there."""
+        kept = [self.rows.get(number) for number in numbers]
+        missing = [number for number, row in zip(numbers, kept, strict=True) if row is None]
+        if not missing:
+            return [row for row in kept if row is not None]
+        if not connection.in_transaction:
+            return None
+        read: dict[int, ItemRow] = {}
+        for raw in items.read_rows(connection, missing):
+            row = read[raw[-1]] = items.item_of(raw)
+            if keep:
+                self.rows.add(raw[-1], row, len(raw[2]))
+        return [read[number] if row is None else row for number, row in zip(numbers, kept, strict=True)]
+
+    # tables
+
+    def _refresh(
+        self, connection: sqlite3.Connection, place: _Place, prefix: tuple[str, ...], state: ItemState
+    ) -> bool:
+        """Bring the table of a namespace to *state*, or drop it; False where there can be none: for a reader of an
+        older state, and for too many items."""
+        known, table = place.state, place.table
+        if place.too_big or (known is not None and state.older_than(known)):
+            return False
+        if table is not None and known is not None and known != state:
+            place.table = None  # should anything fail half way, the next search starts afresh
+            if table.worn or forgotten(connection, known.gone):
+                table = None
+            else:
+                table.extend(items.fields_written(connection, prefix, tuple(table.fields), known.last))
+                gone = connection.execute("SELECT id FROM item_gone WHERE no > ?", (known.gone,))
+                table.bury([number for (number,) in gone])
+        place.table, place.state = table, state
+        return True
+
+    def _table(
+        self,
+        connection: sqlite3.Connection,
+        path: bytes,
+        place: _Place,
+        query: ItemQuery,
+        state: ItemState,
+        window: int,
+    ) -> ItemTable | None:
+        """A new table of the newest *window* items of a namespace, or of all, with the fields it had and those that
+        are needed; None when that would be too big."""
+        known = () if place.table is None else tuple(place.table.fields)
+        needed = tuple(dict.fromkeys(_paths(query.hints)))
+        fields = tuple(dict.fromkeys((*needed, *known)))[: max(len(needed), _FIELDS)]
+        place.table = None
+        if window == _ALL:
+            table, found = ItemTable(0, fields), items.fields_below(connection, query.prefix, fields)
+        else:
+            found = items.fields_of_newest(connection, query.prefix, fields, window)
+            newest = found.fetchall()
+            table = ItemTable(newest[-1][0] if len(newest) == window else 0, fields)
+            table.extend(newest[::-1])
+        while piece := found.fetchmany(_PIECE):
+            table.extend(piece)
+            place.too_big = table.nbytes > self._max_bytes
+            if place.too_big:
+                return None
+        if window == _ALL:
+            table.sort()
+        place.table, place.state = table, state
+        self._account(path, place)
+        return table
+
+
+def handed_out(row: ItemRow) -> ItemRow:
+    """A kept row for somebody who may change its value."""
+    return ItemRow(row.namespace, row.key, _copied(row.value), row.created_at, row.updated_at, row.ttl)
+
+
+def _copied(value: dict[str, Any]) -> dict[str, Any]:
+    copy = value.copy()
+    for key, each in value.items():
+        kind = each.__class__
+        if kind is dict:
+            copy[key] = _copied(each)
+        elif kind is list:
+            copy[key] = _copied_list(each)
+    return copy
+
+
+def _copied_list(value: list[Any]) -> list[Any]:
+    return [
+        _copied(each) if each.__class__ is dict else _copied_list(each) if each.__class__ is list else each
+        for each in value
+    ]
+
+
+def _missing(table: ItemTable | None, hints: Sequence[ItemHint]) -> tuple[Path, ...]:
+    """The fields that hints ask for and a table has not."""
+    return tuple(path for path in _paths(hints) if table is None or path not in table.fields)
+
+
+def _paths(hints: Iterable[ItemHint]) -> Iterator[Path]:
+    return chain.from_iterable(hint.paths for hint in hints)
