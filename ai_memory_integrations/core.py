@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -176,7 +177,14 @@ class MemoryCore:
         from ai_memory_integrations.backends.owner import process_owner
         from ai_memory_integrations.learning.scheduler import Scheduler
 
-        scheduler = Scheduler(self.store.backend, self.store.journal, self.learner, self.policy, owner=process_owner())
+        scheduler = Scheduler(
+            self.store.backend,
+            self.store.journal,
+            self.learner,
+            self.policy,
+            owner=process_owner(),
+            archived=partial(_embed, weakref.ref(self)),
+        )
         # Its threads keep it alive: a memory that is dropped without `close` must not leave them behind.
         weakref.finalize(self, scheduler.let_go).atexit = False
         return scheduler
@@ -234,6 +242,13 @@ class MemoryCore:
         self.lock = threading.RLock()
         for name in ("scheduler", "indexer", "bridge", "directory"):
             self.__dict__.pop(name, None)
+
+
+def _embed(core: weakref.ref[MemoryCore]) -> None:
+    """Passages were archived behind a memory's back: give them their vectors."""
+    memory = core()
+    if memory is not None and not memory.closed and memory.indexer is not None:
+        memory.indexer.added()
 
 
 def _model_learner(named: str) -> Learner:

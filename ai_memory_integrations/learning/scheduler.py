@@ -42,17 +42,25 @@ _CUT_SHORT_ATTEMPTS = 2  # each costs all that a learner may spend, and the next
 class Scheduler:
     """Learns what waits in a journal, in threads that never keep a process alive.
 
-    *owner* names this process as the holder of a claim.
+    *owner* names this process as the holder of a claim; *archived* is called when a run has archived passages.
     """
 
     def __init__(
-        self, backend: Backend, journal: Journal, learner: Learner, policy: LearningPolicy, *, owner: str
+        self,
+        backend: Backend,
+        journal: Journal,
+        learner: Learner,
+        policy: LearningPolicy,
+        *,
+        owner: str,
+        archived: Callable[[], None] = lambda: None,
     ) -> None:
         self._backend = backend
         self._journal = journal
         self._learner = learner
         self._policy = policy
         self._owner = owner
+        self._archived = archived
         self._wake = threading.Condition()
         self._calls = 0
         self._stopping = False
@@ -141,12 +149,15 @@ class Scheduler:
             spent = _sum(spent, learned.usage)
             learned = learned.model_copy(update={"usage": spent})
             try:
-                if self._end(claim, seen, learned, last=attempt == _REBASES - 1):
-                    return
+                ended = self._end(claim, seen, learned, last=attempt == _REBASES - 1)
             except (StaleClaimError, BackendError):
                 raise
             except Exception as error:  # noqa: BLE001 - an edit that cannot be applied or kept: the learner's mistake
                 self._failed(claim, error, spent)
+                return
+            if ended:
+                if any(isinstance(edit, Archive) for edit in learned.edits):
+                    self._archived()
                 return
 
     def _learn(self, seen: Sequence[Block], claim: Claim) -> Learned:
@@ -220,20 +231,39 @@ class Scheduler:
         logger.error("learning run %s of subject %r: %s", claim.run.id, claim.subject_id, error)
         return True
 
-    def _over_budget(self, claim: Claim) -> bool:
-        """Give a run back until tomorrow when its subject has used up the day's budget."""
+    def waits_for_tomorrow(self, due: float) -> bool:
+        """Whether what waits for this learner, the next of it for *due* seconds, is all of subjects that have used up
+        the day's budget. What might be in work at this moment does not wait."""
+        if due <= LEASE_SECONDS or (self._policy.daily_tokens is None and self._policy.daily_cost is None):
+            return False
+        waiting = {
+            run.subject_id
+            for state in ("created", "running")
+            for run in self._journal.list_runs(state=state)
+            if run.learner == self._learner.name
+        }
+        midnight = _midnight(datetime.now(UTC))
+        return bool(waiting) and all(self._used_up(subject, midnight) for subject in waiting)
+
+    def _used_up(self, subject_id: str, midnight: datetime) -> str | None:
+        """How much of the day's budget a subject has used when nothing is left of it, else None."""
         policy = self._policy
         if policy.daily_tokens is None and policy.daily_cost is None:
-            return False
-        now = datetime.now(UTC)
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        spent = self._journal.usage(claim.subject_id, since=midnight).get(claim.subject_id, Usage())
+            return None
+        spent = self._journal.usage(subject_id, since=midnight).get(subject_id, Usage())
         tokens = spent.input_tokens + spent.output_tokens
         if policy.daily_tokens is not None and tokens >= policy.daily_tokens:
-            reason = f"{tokens} of {policy.daily_tokens} tokens of today are used"
-        elif policy.daily_cost is not None and (spent.cost or 0.0) >= policy.daily_cost:
-            reason = f"{spent.cost or 0.0:.4g} of today's budget of {policy.daily_cost:g} is spent"
-        else:
+            return f"{tokens} of {policy.daily_tokens} tokens of today are used"
+        if policy.daily_cost is not None and (spent.cost or 0.0) >= policy.daily_cost:
+            return f"{spent.cost or 0.0:.4g} of today's budget of {policy.daily_cost:g} is spent"
+        return None
+
+    def _over_budget(self, claim: Claim) -> bool:
+        """Give a run back until tomorrow when its subject has used up the day's budget."""
+        now = datetime.now(UTC)
+        midnight = _midnight(now)
+        reason = self._used_up(claim.subject_id, midnight)
+        if reason is None:
             return False
         tomorrow = (midnight + timedelta(days=1) - now).total_seconds()
         self._journal.postpone(claim, error=f"{reason}: it waits for tomorrow", delay=tomorrow, counted=False)
@@ -372,6 +402,10 @@ class Scheduler:
                     self._journal.renew(claim, LEASE_SECONDS)
                 except BackendError as error:
                     logger.warning("the lease of run %s was not renewed: %s", claim.run.id, error)
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:

@@ -518,7 +518,9 @@ _MARKS: Mapping[str, str] = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
 def _plain(text: str) -> str:
     """What a model wrote, with the marks it was shown turned back into characters; `&amp;` last, so that an escaped
-    mark stays a mark."""
+    mark stays a mark. Raises: _Refused when no storage can keep it."""
+    if text != _sendable(text):
+        raise _Refused("half a character (a lone surrogate) cannot be kept; write the whole one")
     for mark, character in _MARKS.items():
         text = text.replace(mark, character)
     return text

@@ -14,7 +14,7 @@ from ai_memory_integrations.types import Run, RunState, Stats, Usage
 from ai_memory_integrations.waiting import Steps, pauses, sleep_through
 
 ASK_SECONDS = 0.25
-DRAIN_SECONDS = 2 * 3600.0  # no model that is busy is waited for so long; what has used up its budget is
+DRAIN_SECONDS = 2 * 3600.0  # no model that is busy is waited for so long
 
 
 class RunMethods(Bound):
@@ -146,16 +146,21 @@ class RunMethods(Bound):
         if indexer is not None:
             indexer.added()
         asked = time.monotonic()
+        learnt = False
         for pause in pauses():
             if time.monotonic() - asked >= ASK_SECONDS:
                 asked = time.monotonic()
                 core.scheduler.ask(run_ids)
-            if indexer is None or not indexer.busy:
-                if not journal.pending(core.learner.name):
-                    return True
+            if not learnt:
+                learnt = not journal.pending(core.learner.name)
+                if learnt and indexer is not None:
+                    indexer.added()  # what was archived last, maybe after its last look
+            if not learnt:
                 due = journal.next_due(core.learner.name)
-                if due is not None and due > DRAIN_SECONDS:
+                if due is not None and (due > DRAIN_SECONDS or core.scheduler.waits_for_tomorrow(due)):
                     return False
+            elif indexer is None or not indexer.busy:
+                return True
             if deadline is not None and time.monotonic() >= deadline:
                 return False
             yield pause

@@ -21,6 +21,7 @@ from ai_memory_integrations.errors import (
     RunTimeoutError,
 )
 from ai_memory_integrations.learning.function import FunctionLearner
+from ai_memory_integrations.search.embedders import embedder_from_callable
 from ai_memory_integrations.types import AT_ONCE, Block, Replace, Run
 
 Blocks = Sequence[Block]
@@ -112,6 +113,20 @@ def test_a_learner_archives_passages(tmp_path: Path) -> None:
         assert run.passages == 1
         (passage,) = memory.search_passages("cats", subject_id="sarah")
         assert (passage.text, passage.tags, passage.role) == ("Sarah has two cats", ("pets",), None)
+
+
+def test_what_a_learner_archives_is_found_by_meaning_as_well(tmp_path: Path) -> None:
+    def archive(blocks: Blocks, messages: Messages) -> Learned:
+        wait_until(lambda: not memory._core.indexer.busy)  # all that was there before has its vectors
+        return Learned(edits=(Archive(text="Sarah has two cats"),))
+
+    embedder = embedder_from_callable(lambda texts: [[float(len(text)), 1.0] for text in texts], name="n", dimension=2)
+    with memory_with(tmp_path, archive, embedder=embedder) as memory:
+        run = say(memory, "I have two cats")
+        assert memory.drain(PATIENCE)
+        assert (memory.get_run(run).passages, memory.stats().embedding) == (1, 0)
+        memory.wait_for_run(say(memory, "And a dog"))
+        wait_until(lambda: memory.stats().embedding == 0)
 
 
 def test_a_failing_learner_is_tried_again_then_the_run_fails_and_can_be_retried(

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learning_models.models import FINISH, QUICK, PlayedModel, call
+from patience import PATIENCE, be_within_a_day
 
 from ai_memory_integrations import Archive, Memory, Message
 from ai_memory_integrations.errors import ConfigurationError, LearningError, ModelUnavailableError, RunFailedError
 from ai_memory_integrations.learning import edits
 from ai_memory_integrations.learning.chat_model import ModelReply, ToolCall
 from ai_memory_integrations.learning.tool_calling import Bounds, Prices, ToolCallingLearner
+from ai_memory_integrations.memory import runs
 from ai_memory_integrations.ports import Learner
 from ai_memory_integrations.testing.contracts.learner import LearnerContract
 from ai_memory_integrations.types import Block, Learned, Usage
@@ -89,6 +91,18 @@ def test_what_is_shown_escaped_is_written_plain() -> None:
     )
     assert human(learnt(model, seen), seen) == "Writes C&A <3."
     assert "Writes a &amp;lt; b as a &lt; b &amp; c." in model.seen[0][1]["content"]
+
+
+def test_half_a_character_is_told_back_to_the_model() -> None:
+    seen = block("Likes tea.")
+    calls = [
+        call("memory_replace", label="human", old="tea", new="\ud83d"),
+        call("memory_rethink", label="human", value="Likes \ud83d"),
+        call("archival_insert", text="Likes tea.", tags=["\ud83d"]),
+    ]
+    model = PlayedModel([calls, [FINISH]])
+    assert learnt(model, seen).edits == ()
+    assert ["lone surrogate" in answer for answer in model.told] == [True, True, True]
 
 
 TEXTS = st.text(max_size=30) | st.sampled_from(["", " ", "-", "Tea", "Name: Sarah", "&lt;b&gt;", "\ud800", "\x00"])
@@ -197,20 +211,21 @@ def test_what_failed_attempts_and_discarded_rounds_have_cost_is_on_the_run(tmp_p
             return answer
 
         model.reply = reply  # type: ignore[method-assign]
-        run = memory.wait_for_run(memory.add_messages(said("I like cake, too.")), timeout=10)
+        run = memory.wait_for_run(memory.add_messages(said("I like cake, too.")))
         assert memory.get_user_memory() == "Likes coffee.\nLikes cake."
         assert (run.attempts, run.usage) == (2, Usage(input_tokens=300, output_tokens=30, steps=3))
 
 
 def test_a_subject_that_has_used_up_its_day_waits_and_others_do_not(tmp_path: Path, caplog: Any) -> None:
+    be_within_a_day()
     policy = QUICK.model_copy(update={"daily_tokens": 100})
     model = PlayedModel(lambda _: [call("memory_append", label="human", content="Tea"), FINISH])
     with Memory(str(tmp_path / "m.db"), learner=ToolCallingLearner(model, policy=policy), embedder=False) as memory:
-        memory.wait_for_run(memory.add_messages("sarah", said("one")), timeout=10)
+        memory.wait_for_run(memory.add_messages("sarah", said("one")))
         waiting = memory.add_messages("sarah", [{"role": "user", "content": "two"}])
         assert memory.drain() is False
-        memory.wait_for_run(memory.add_messages("bob", said("three")), timeout=10)
-        assert memory.drain(10) is False
+        memory.wait_for_run(memory.add_messages("bob", said("three")))
+        assert memory.drain(PATIENCE) is False
         run = memory.get_run(waiting)
         assert run is not None
         assert (run.state, run.attempts, run.error) == (
@@ -222,12 +237,27 @@ def test_a_subject_that_has_used_up_its_day_waits_and_others_do_not(tmp_path: Pa
     assert len([record for record in caplog.records if "waits for tomorrow" in record.getMessage()]) == 1
 
 
+def test_what_waits_for_tomorrow_is_not_drained_shortly_before_midnight_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Then tomorrow is nearer than the longest time that drain waits for a busy model.
+    monkeypatch.setattr(runs, "DRAIN_SECONDS", 48 * 3600.0)
+    be_within_a_day()
+    learner = ToolCallingLearner(PlayedModel([]), policy=QUICK.model_copy(update={"daily_tokens": 100}))
+    with Memory(str(tmp_path / "m.db"), subject_id="sarah", learner=learner, embedder=False) as memory:
+        memory.wait_for_run(memory.add_messages(said("one")))
+        memory.add_messages([{"role": "user", "content": "two"}])
+        assert memory.drain() is False
+        assert memory.stats().waiting == 1
+
+
 def test_a_budget_of_money_needs_prices_and_holds(tmp_path: Path) -> None:
+    be_within_a_day()
     policy = QUICK.model_copy(update={"daily_cost": 0.0003})
     learner = ToolCallingLearner(PlayedModel([]), policy=policy, prices=Prices(input=1, output=10))
     with Memory(str(tmp_path / "m.db"), subject_id="sarah", learner=learner, embedder=False) as memory:
         for number in range(2):
-            memory.wait_for_run(memory.add_messages([{"role": "user", "content": f"{number}"}]), timeout=10)
+            memory.wait_for_run(memory.add_messages([{"role": "user", "content": f"{number}"}]))
         memory.add_messages([{"role": "user", "content": "more"}])
         assert memory.drain() is False
         assert memory.usage()["sarah"].cost == pytest.approx(0.0004)
@@ -235,7 +265,7 @@ def test_a_budget_of_money_needs_prices_and_holds(tmp_path: Path) -> None:
 
 def test_subjects_are_learnt_side_by_side_no_more_than_workers_and_never_together(tmp_path: Path) -> None:
     busy, most, lock = 0, 0, threading.Lock()
-    together = threading.Barrier(3, timeout=5)
+    together = threading.Barrier(3, timeout=PATIENCE)
 
     def turn(messages: Sequence[Any]) -> list[ToolCall]:
         nonlocal busy, most
@@ -252,7 +282,7 @@ def test_subjects_are_learnt_side_by_side_no_more_than_workers_and_never_togethe
     with Memory(str(tmp_path / "m.db"), learner=ToolCallingLearner(model, policy=policy), embedder=False) as memory:
         for number in range(6):
             memory.add_messages(f"subject{number}", [{"role": "user", "content": f"secret{number}"}])
-        assert memory.drain(10)
+        assert memory.drain(PATIENCE)
     assert most == 3
     for seen in model.seen:
         shown = str(seen)
@@ -315,7 +345,7 @@ def test_an_obedient_model_still_cannot_do_harm(tmp_path: Path) -> None:
         memory.initialize_user_memory(user_context_block_value="Name: Sarah")
         memory.initialize_memory("rules", value="Be kind.", read_only=True)
         memory.for_subject("bob").initialize_user_memory(user_context_block_value="Name: Bob")
-        run = memory.wait_for_run(memory.add_messages(said(ORDERS[0])), timeout=10)
+        run = memory.wait_for_run(memory.add_messages(said(ORDERS[0])))
         assert (run.edits, memory.get_user_memory(), memory.get_memory("rules")) == (0, "Name: Sarah", "Be kind.")
         assert memory.for_subject("bob").get_user_memory() == "Name: Bob"
 
@@ -325,9 +355,9 @@ def test_a_failed_run_is_learnt_on_request(tmp_path: Path) -> None:
     learner = ToolCallingLearner(PlayedModel(turns), policy=QUICK)
     with Memory(str(tmp_path / "m.db"), subject_id="sarah", learner=learner, embedder=False) as memory:
         with pytest.raises(RunFailedError) as raised:
-            memory.wait_for_run(memory.add_messages(said("I like tea.")), timeout=10)
+            memory.wait_for_run(memory.add_messages(said("I like tea.")))
         memory.retry_run(raised.value.run.id)
-        memory.wait_for_run(raised.value.run.id, timeout=10)
+        memory.wait_for_run(raised.value.run.id)
         assert memory.get_user_memory() == "Likes tea."
 
 
