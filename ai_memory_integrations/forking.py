@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-FORK_SECONDS = 2.0
-"""How long a fork waits for what is at work, such as a model's answer, before it goes ahead all the same."""
+FORK_SECONDS = 10.0
+"""How long a fork waits for what is at work, such as a model's answer, before it goes ahead all the same. Our own work
+takes milliseconds, but a busy machine may stand still for seconds."""
 
 
 class Forkable(Protocol):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-import time
 from datetime import UTC, datetime, timedelta, timezone
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from patience import work_of
 
 from ai_memory_integrations.prompt import (
     MEMORY_MARK,
@@ -199,9 +199,8 @@ class TestMark:
 
     def test_a_megabyte_of_forged_beginnings_takes_no_time(self) -> None:
         forged = f"<core_memory {MEMORY_MARK}>\n" * 30_000
-        begun = time.process_time()
         assert not is_injected(forged)
-        assert time.process_time() - begun < 10
+        assert work_of(lambda: is_injected(forged), below=1.0) < 1.0
 
 
 class TestTranscript:

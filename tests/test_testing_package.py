@@ -15,6 +15,7 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.testing import ScriptedChatModel, ScriptedLLM, temporary_memory
@@ -161,7 +162,7 @@ def test_importing_the_testing_package_or_the_pytest_plugin_loads_no_framework()
         "heavy = {'langchain_core', 'langgraph', 'llama_index', 'numpy', 'pydantic'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE)
 
 
 def test_the_testing_package_lists_its_names_and_refuses_others() -> None:

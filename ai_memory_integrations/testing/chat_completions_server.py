@@ -118,6 +118,7 @@ class ChatCompletionsServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # whom it has no room for waits a second and longer before trying again
 
     def __init__(self, chat: ChatCompletionsServer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, least
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.demo.child import DemoFailedError, play
@@ -22,7 +23,7 @@ DEMO = [sys.executable, "-m", "ai_memory_integrations.cli", "demo"]
 
 def shown(*arguments: str) -> str:
     """What `ai-memory demo` prints when it is piped."""
-    done = subprocess.run([*DEMO, *arguments], capture_output=True, encoding="utf-8", timeout=120, check=False)
+    done = subprocess.run([*DEMO, *arguments], capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -100,7 +101,7 @@ def test_the_lines_to_paste_run(output: str) -> None:
         [sys.executable, "-c", "\n".join(lines[first : first + 4])],
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -194,7 +195,7 @@ def test_a_file_that_is_no_conversation_is_refused_by_name(tmp_path: Path, text:
 
 def test_a_file_that_is_not_there_is_one_line_on_standard_error(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*DEMO, str(tmp_path / "no.json")], capture_output=True, encoding="utf-8", timeout=60, check=False
+        [*DEMO, str(tmp_path / "no.json")], capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False
     )
 
     assert done.returncode == 1
@@ -221,15 +222,17 @@ def test_the_count_tells_what_is_missing_and_what_is_there_twice(tmp_path: Path)
 
 
 def test_the_first_line_is_there_at_once() -> None:
-    begun = time.monotonic()
-    with subprocess.Popen([*DEMO, "--no-input"], stdout=subprocess.PIPE, encoding="utf-8") as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        waited = time.monotonic() - begun
-        process.stdout.read()
+    def share() -> float:
+        """How much of the time it takes has gone by when the first line is there."""
+        begun = time.monotonic()
+        with subprocess.Popen([*DEMO, "--no-input"], stdout=subprocess.PIPE, encoding="utf-8") as process:
+            assert process.stdout is not None
+            assert "41 messages" in process.stdout.readline()
+            waited = time.monotonic() - begun
+            process.stdout.read()
+        return waited / (time.monotonic() - begun)
 
-    assert "41 messages" in first
-    assert waited < 5
+    assert least(share, below=0.5) < 0.5
 
 
 def test_new_facts_are_no_changes(tmp_path: Path) -> None:

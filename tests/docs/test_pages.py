@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from patience import PATIENCE
 from test_readme import PAGES as RUN_WITH_THE_README
 from test_readme import execute
 
@@ -126,7 +127,9 @@ def comparable(text: str) -> list[str]:
 
 
 def shell(block: Code) -> str:
-    done = subprocess.run(["bash", "-euc", block.content], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["bash", "-euc", block.content], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert done.returncode == 0, f"{block.place}: {done.stderr}"
     return done.stdout
 

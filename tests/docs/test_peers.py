@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
@@ -20,7 +21,7 @@ def test_a_library_is_measured_in_a_process_of_its_own(name: str, tmp_path: Path
     result = tmp_path / "result.json"
     script = ROOT / "benchmarks" / "peer_memories.py"
     command = [sys.executable, "-P", str(script), name, str(tmp_path), str(result), "3"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     measured = json.loads(result.read_text("utf-8"))
     assert {len(measured[each]) for each in ("add", "context", "search")} == {30, 100}

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from typer.testing import CliRunner
 
 from ai_memory_integrations import Append, Archive, Block, ExtractiveLearner, FunctionLearner, Learned, Message, Replace
@@ -337,7 +338,7 @@ def test_a_run_that_takes_too_long_ends_its_conversation() -> None:
     gate = threading.Event()
 
     def wait(blocks: Sequence[Block], messages: Sequence[Message]) -> list[Append]:
-        gate.wait(10)
+        gate.wait(PATIENCE)
         return []
 
     report = evaluate(FunctionLearner(wait), [conversation()], run_seconds=0.05)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 
@@ -40,26 +41,33 @@ GUNICORN = [
 
 @contextmanager
 def serving(command: list[str], path: Path) -> Iterator[str]:
-    port = _free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", *(part.format(port=port) for part in command)],
-        cwd=SERVICE,
-        env=os.environ | {"AI_MEMORY_URL": str(path), "AI_MEMORY_EMBEDDER": "none"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    port, process = _started(command, path)
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(url, process)
-        yield url
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _started(command: list[str], path: Path) -> tuple[int, subprocess.Popen[bytes]]:
+    """A server that answers, and its port. A port that was free a moment ago may be taken: then it is another one."""
+    for _ in range(3):
+        port = _free_port()
+        process = subprocess.Popen(
+            [sys.executable, "-m", *(part.format(port=port) for part in command)],
+            cwd=SERVICE,
+            env=os.environ | {"AI_MEMORY_URL": str(path), "AI_MEMORY_EMBEDDER": "none"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if _answers(f"http://127.0.0.1:{port}", process):
+            return port, process
+    raise AssertionError("the server ended three times before it answered")
 
 
 def _free_port() -> int:
@@ -69,21 +77,22 @@ def _free_port() -> int:
     return port
 
 
-def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended before it answered"
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """True once the server answers, False when it has ended."""
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "the server did not answer"
         try:
-            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                return
+            if httpx.get(f"{url}/health", timeout=10).status_code == 200:
+                return True
         except httpx.TransportError:
             time.sleep(0.1)
-    raise AssertionError("the server did not answer within 40 seconds")
+    return False
 
 
 async def say_everything(url: str) -> list[httpx.Response]:
     """200 turns of 20 users, all at once."""
-    async with httpx.AsyncClient(base_url=url, timeout=50, limits=httpx.Limits(max_connections=200)) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=httpx.Limits(max_connections=200)) as client:
         return await asyncio.gather(
             *(
                 client.post(f"/users/{user}/turns", json={"id": f"{user}-{thing}", "text": f"I love {thing}."})
@@ -102,10 +111,10 @@ async def test_two_hundred_turns_at_once_are_each_learnt_once(command: list[str]
         assert Counter(answer.status_code for answer in answers) == {200: len(USERS) * len(LOVED)}
         # A client that did not hear the answer sends the same turn again.
         again = httpx.post(
-            f"{url}/users/user_0/turns", json={"id": "user_0-chess", "text": "I love chess."}, timeout=30
+            f"{url}/users/user_0/turns", json={"id": "user_0-chess", "text": "I love chess."}, timeout=PATIENCE
         )
         assert again.status_code == 200
-        health = httpx.get(f"{url}/health", timeout=30)
+        health = httpx.get(f"{url}/health", timeout=PATIENCE)
         assert health.status_code == 200
         assert health.json()["subjects"] == len(USERS)
         assert health.json()["failed"] == 0
@@ -115,7 +124,7 @@ async def test_two_hundred_turns_at_once_are_each_learnt_once(command: list[str]
 
 
 def _assert_learnt_once(memory: Memory) -> None:
-    assert memory.drain(timeout=40)
+    assert memory.drain(PATIENCE)
     stats = memory.stats()
     assert (stats.subjects, stats.waiting, stats.running, stats.failed) == (len(USERS), 0, 0, 0)
     for user in USERS:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from journal.workers import LOG, compete, forked, open_memory
+from patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork server")
 
@@ -30,7 +31,7 @@ def test_four_processes_of_eight_threads_lose_no_edit_and_no_message(tmp_path: P
 
     words = [f"p{p}-{t}-{n}." for p in range(PROCESSES) for t in range(THREADS) for n in range(TIMES)]
     with open_memory(path) as memory:
-        assert memory.drain(timeout=60)
+        assert memory.drain(timeout=PATIENCE)
         assert Counter(message.id for message in memory.list_messages("ann")) == Counter(word[:-1] for word in words)
         log = (memory.get_memory(LOG.label, subject_id="ann") or "").splitlines()
         expected = [f"edit {word}" for word in words] + [f"said {word}" for word in words]

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 
+from patience import PATIENCE
+
 from ai_memory_integrations import Memory
 from ai_memory_integrations.learning.function import FunctionLearner
 from ai_memory_integrations.types import Append, Archive, Block, BlockSpec, Edit, LearningMode, LearningPolicy, Message
@@ -59,7 +61,7 @@ def learn(path: str, ready: Connection) -> None:
 def finish(path: str, done: Connection) -> None:
     """Learn what the dead left behind."""
     memory = open_memory(path)
-    done.send(memory.drain(timeout=60))
+    done.send(memory.drain(timeout=PATIENCE))
     memory.close()
 
 

@@ -16,6 +16,7 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
 from langchain_ways import reach
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import ConfigurationError, InvalidInputError, NoSubjectError, SubjectMismatchError
@@ -246,7 +247,7 @@ def test_two_turns_at_once_on_one_thread_lose_nothing(memory: Memory, keyed: boo
     def answer(value: Any) -> AIMessage:
         messages = value.to_messages() if keyed else value
         if messages[-1].content != "q0":
-            both.wait(10)
+            both.wait(PATIENCE)
         return AIMessage(f"re: {messages[-1].content}")
 
     factory = chat_history_factory(memory)
@@ -263,7 +264,7 @@ def test_two_turns_at_once_on_one_thread_lose_nothing(memory: Memory, keyed: boo
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     texts = [each.text for each in memory.list_messages("user_sarah", "1")]
     assert sorted(texts) == ["q0", "q1", "q2", "re: q0", "re: q1", "re: q2"]
 
@@ -296,5 +297,5 @@ def test_one_history_serves_many_loops_and_threads(history: CoreMemoryChatMessag
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert len(history.messages) == 24

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import PATIENCE
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AI_MEMORY_URL")
 
@@ -19,7 +21,7 @@ def run(name: str, folder: Path) -> str:
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) < 30
@@ -56,7 +58,7 @@ def test_the_benchmark_of_a_turn_runs_and_prints_its_table() -> None:
         capture_output=True,
         check=False,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert "| LangMem's tools on InMemoryStore |" in done.stdout

@@ -14,6 +14,7 @@ from langchain.agents import create_agent
 from langchain_calls import called_by
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.langchain import (
@@ -99,7 +100,7 @@ def test_no_subjects_text_reaches_another(at_once: bool, acts: list[tuple[str, s
             seen = [each for row in rows for each in row]
         else:
             seen = [_done(room, job) for job in jobs]
-        memory.drain(20)
+        memory.drain(PATIENCE)
         for user in USERS:
             texts = [text for who, text in seen if who == user]
             texts += [memory.prompt(f"user_{user}"), str(memory.list_messages(f"user_{user}"))]

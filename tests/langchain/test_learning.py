@@ -14,6 +14,7 @@ from langchain_calls import asks_for, called_by
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import ConfigurationError
@@ -52,7 +53,7 @@ def test_each_message_is_learnt_once_over_30_turns_a_restart_and_a_failing_turn(
                 except RuntimeError:
                     assert n == 17
             if turns[-1] == 29:
-                assert memory.drain(30)
+                assert memory.drain(PATIENCE)
                 block = memory.get_memory("human", subject_id="user_sarah") or ""
                 assert block.splitlines() == [f"question {n}" for n in range(30)]
 
@@ -97,8 +98,8 @@ async def test_what_a_learner_makes_its_model_say_is_not_streamed_to_the_user(
         else:
             stream = list(agent.stream(asked, called_by("sarah"), stream_mode=modes))
             events = []
-        assert done.wait(10)
-        memory.drain(10)
+        assert done.wait(PATIENCE)
+        memory.drain(PATIENCE)
         assert "LEARNER THINKS ALOUD" in (memory.get_memory("human", subject_id="sarah") or "")
         said = [str(data[0].content) for kind, data in stream if kind == "messages"]
         assert "good" in "".join(said)
@@ -131,7 +132,7 @@ class TestChatModels:
     def test_arguments_that_are_no_json_are_told_back_to_the_model(self) -> None:
         wrong: Any = {"id": "c1", "name": "memory_append", "args": "{no json", "error": None}
         reply = LangChainModel(ScriptedChatModel([AIMessage("", invalid_tool_calls=[wrong])]), name="scripted").reply(
-            [{"role": "user", "content": "x"}], [], timeout=1
+            [{"role": "user", "content": "x"}], [], timeout=PATIENCE
         )
         assert [(call.arguments, call.raw) for call in reply.calls] == [(None, "{no json")]
 
@@ -141,7 +142,9 @@ class TestChatModels:
         policy = AT_ONCE.model_copy(update={"retry_delay": 0.01})
         learner = ToolCallingLearner(LangChainModel(model, name="scripted"), policy=policy)
         with Memory(str(tmp_path / "m.db"), subject_id="sarah", learner=learner) as memory:
-            run = memory.wait_for_run(memory.add_messages([{"role": "user", "content": "I like tea."}]), timeout=20)
+            run = memory.wait_for_run(
+                memory.add_messages([{"role": "user", "content": "I like tea."}]), timeout=PATIENCE
+            )
             assert (run.state, run.attempts, memory.get_user_memory()) == ("completed", 3, "Likes tea.")
 
 
@@ -150,7 +153,7 @@ class TestEmbedder:
         embedder = LangChainEmbedder(DeterministicFakeEmbedding(size=16), name="fake/1")
         with Memory(str(tmp_path / "m.db"), subject_id="sarah", embedder=embedder) as memory:
             memory.add_passages(["apples", "pears"])
-            assert memory.drain(20)
+            assert memory.drain(PATIENCE)
             # The same text has the same vector, and no other has.
             assert memory.search_passages("pears", explain=True)[0].text == "pears"
             assert memory.stats().embedding == 0

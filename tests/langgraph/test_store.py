@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from blockbuster import blockbuster_ctx
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import ConfigurationError, InvalidInputError, NotAStoreError
@@ -159,16 +160,16 @@ def test_the_lock_is_free_while_an_embedder_works(path: str) -> None:
 
     def embed(texts: Sequence[str]) -> list[list[float]]:
         working.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return WordEmbeddings().embed_documents(list(texts))
 
     with CoreMemoryStore(url=path, index={"dims": 64, "embed": embed}) as store, ThreadPoolExecutor(1) as pool:
         slow = pool.submit(store.put, ("a",), "slow", {"n": 1})
-        assert working.wait(10)
+        assert working.wait(PATIENCE)
         store.put(("a",), "quick", {"n": 1}, index=False)
         assert keys(store.search(("a",))) == ["quick"]
         go_on.set()
-        slow.result(10)
+        slow.result(PATIENCE)
         assert keys(store.search(("a",))) == ["slow", "quick"]
 
 
@@ -217,7 +218,7 @@ def test_a_process_that_forgets_to_close_ends_at_once(path: str) -> None:
         print("done", flush=True)
     """
     command = [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(code)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert ended.stdout == "done\n"
     assert ended.stderr == ""
     with CoreMemoryStore(url=path) as store:
@@ -311,7 +312,7 @@ def test_a_batch_of_searches_sees_one_state_whatever_others_write_meanwhile(path
                     assert len({item.value["text"] for item in found}) == 1
             finally:
                 stop.set()
-            writing.result(30)
+            writing.result(PATIENCE)
 
 
 WORKERS, THREADS, EACH = 6, 16, 12

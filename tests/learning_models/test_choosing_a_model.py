@@ -56,7 +56,7 @@ def say(file: Path, text: str = "I like tea.", subject: str = "sarah", **options
 
 def test_the_environment_names_the_model_that_learns(file: Path, server: ChatCompletionsServer) -> None:
     with Memory(str(file), subject_id="sarah") as memory:
-        run = memory.wait_for_run(memory.add_messages([{"role": "user", "content": "I like tea."}]), timeout=20)
+        run = memory.wait_for_run(memory.add_messages([{"role": "user", "content": "I like tea."}]))
         assert (run.learner, memory.get_user_memory()) == (MINE, "Likes tea.")
 
 
@@ -75,7 +75,7 @@ def test_the_demo_learns_with_the_model_of_the_environment(
 
 def test_a_learner_that_is_passed_wins(file: Path, server: ChatCompletionsServer) -> None:
     with Memory(str(file), subject_id="sarah", learner=lambda blocks, messages: []) as memory:
-        memory.wait_for_run(memory.add_messages([{"role": "user", "content": "I like tea."}]), timeout=20)
+        memory.wait_for_run(memory.add_messages([{"role": "user", "content": "I like tea."}]))
     assert server.requests == []
 
 
@@ -120,7 +120,7 @@ def test_what_failed_is_handed_over_and_learnt_on_request(
 ) -> None:
     broken = ToolCallingLearner(PlayedModel(lambda _: RuntimeError("gone")), policy=QUICK, name="gone")
     with Memory(str(file), subject_id="sarah", learner=broken) as memory, pytest.raises(RunFailedError):
-        memory.wait_for_run(memory.add_messages([{"role": "user", "content": "I like tea."}]), timeout=10)
+        memory.wait_for_run(memory.add_messages([{"role": "user", "content": "I like tea."}]))
     assert ai_memory(file, "learn", "--adopt", "gone") == 0
     assert server.requests == []
     assert ai_memory(file, "learn", "--retry") == 0
@@ -137,7 +137,7 @@ def spend(file: Path) -> None:
     )
     with Memory(str(file), learner=learner) as memory:
         for subject in ("sarah", "sarah", "bob"):
-            memory.wait_for_run(memory.add_messages(subject, [{"role": "user", "content": "hi"}]), timeout=10)
+            memory.wait_for_run(memory.add_messages(subject, [{"role": "user", "content": "hi"}]))
 
 
 def test_runs_say_what_learning_has_spent_by_subject(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +158,7 @@ def test_runs_say_what_learning_has_spent_by_subject(file: Path, capsys: pytest.
 
 def test_a_learner_that_costs_nothing_has_runs_and_no_cost(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Memory(str(file)) as memory:
-        memory.wait_for_run(memory.add_messages("sarah", [{"role": "user", "content": "hi"}]), timeout=10)
+        memory.wait_for_run(memory.add_messages("sarah", [{"role": "user", "content": "hi"}]))
     assert ai_memory(file, "runs", "--stats") == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["sarah", "1", "0", "0", "0"]
 

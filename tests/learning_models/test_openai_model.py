@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from learning_models.models import MODEL, through_http
+from patience import PATIENCE
 
 from ai_memory_integrations.errors import ConfigurationError, LearningError, ModelUnavailableError
 from ai_memory_integrations.learning.chat_model import ModelReply
@@ -31,7 +32,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def asked(answer: Answer | str, *, timeout: float = 5, **options: Any) -> ModelReply:
+def asked(answer: Answer | str, *, timeout: float = PATIENCE, **options: Any) -> ModelReply:
     with ChatCompletionsServer([answer]) as server:
         model = OpenAIModel(MODEL, **{"base_url": server.base_url, "api_key": SECRET, **options})
         return model.reply([{"role": "user", "content": "hi"}], TOOLS, timeout=timeout)
@@ -124,7 +125,7 @@ def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> N
     with ChatCompletionsServer(["Hi"]) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url + "/")
         model = OpenAIModel("qwen3", headers={"X-Team": "memory"})
-        assert model.reply([], [], timeout=5).text == "Hi"
+        assert model.reply([], [], timeout=PATIENCE).text == "Hi"
         (request,) = server.requests
     assert "authorization" not in request.headers
     assert request.headers["x-team"] == "memory"
@@ -135,7 +136,7 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(monkeypatch: pyte
     monkeypatch.setenv("OPENAI_API_KEY", f" {SECRET}\n")
     with ChatCompletionsServer(["Hi"]) as server:
         model = OpenAIModel(MODEL, base_url=server.base_url)
-        model.reply([], [], timeout=5)
+        model.reply([], [], timeout=PATIENCE)
         assert server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
     assert SECRET not in repr(model)
 
@@ -204,17 +205,17 @@ def test_a_server_that_is_not_there_or_hangs_up_is_worth_another_try() -> None:
     with ChatCompletionsServer() as server:
         gone = through_http(server)
     with pytest.raises(ModelUnavailableError, match="cannot be reached"):
-        gone.reply([], [], timeout=5)
+        gone.reply([], [], timeout=PATIENCE)
 
 
 def test_a_slow_server_is_given_up_after_the_shorter_of_the_two_times() -> None:
-    for options in ({"timeout": 0.2}, {}):
+    for options in ({"timeout": 0.2}, {"timeout": PATIENCE}):
         started = time.monotonic()
-        with ChatCompletionsServer([Answer("late", delay=5)]) as server:
-            model = OpenAIModel(MODEL, base_url=server.base_url, **options)  # type: ignore[arg-type]
+        with ChatCompletionsServer([Answer("late", delay=PATIENCE)]) as server:
+            model = OpenAIModel(MODEL, base_url=server.base_url, **options)
             with pytest.raises(ModelUnavailableError, match=r"did not answer within 0\.2 seconds"):
-                model.reply([], [], timeout=5 if options else 0.2)
-        assert time.monotonic() - started < 2
+                model.reply([], [], timeout=PATIENCE if options["timeout"] == 0.2 else 0.2)
+        assert time.monotonic() - started < PATIENCE / 2
 
 
 def test_an_answer_without_end_is_not_read_to_the_end() -> None:
@@ -226,7 +227,9 @@ def test_threads_share_a_model() -> None:
     with ChatCompletionsServer(lambda messages: str(messages[0]["content"])) as server, ThreadPoolExecutor(8) as pool:
         model = through_http(server)
         asked_for = [str(number) for number in range(24)]
-        replies = pool.map(lambda text: model.reply([{"role": "user", "content": text}], [], timeout=10), asked_for)
+        replies = pool.map(
+            lambda text: model.reply([{"role": "user", "content": text}], [], timeout=PATIENCE), asked_for
+        )
         assert [reply.text for reply in replies] == asked_for
 
 
@@ -236,7 +239,7 @@ def test_a_model_crosses_a_fork() -> None:
 import os, sys
 from ai_memory_integrations.learning.openai_model import OpenAIModel
 model = OpenAIModel("m", base_url=sys.argv[1])
-ask = lambda: model.reply([], [], timeout=10).text == "Hi"
+ask = lambda: model.reply([], [], timeout=PATIENCE).text == "Hi"
 assert ask()
 child = os.fork()
 if not child:
@@ -244,4 +247,4 @@ if not child:
 assert ask() and os.waitpid(child, 0)[1] == 0
 """
     with ChatCompletionsServer(["Hi"] * 3) as server:
-        subprocess.run([sys.executable, "-c", code, server.base_url], check=True, timeout=30)
+        subprocess.run([sys.executable, "-c", code, server.base_url], check=True, timeout=PATIENCE)

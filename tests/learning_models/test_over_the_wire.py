@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from learning_models.models import CLIENTS, QUICK
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory, Message
 from ai_memory_integrations.errors import RunFailedError
@@ -30,7 +31,7 @@ class Setting:
 
     def learn(self, *texts: str) -> Any:
         said = [Message(role="user", content=text, id=f"m{n}") for n, text in enumerate(texts or ("I like tea.",), 1)]
-        return self.memory.wait_for_run(self.memory.add_messages(said), timeout=20)
+        return self.memory.wait_for_run(self.memory.add_messages(said), PATIENCE)
 
     @property
     def human(self) -> str:
@@ -49,7 +50,7 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     @contextmanager
     def setting(answers: Sequence[Answer | str] | Callable[..., Answer | str], **options: Any) -> Iterator[Setting]:
         with ChatCompletionsServer(answers) as server:
-            learner = ToolCallingLearner(CLIENTS[request.param](server), policy=QUICK, **options)
+            learner = ToolCallingLearner(CLIENTS[request.param](server), **{"policy": QUICK, **options})
             with Memory(str(tmp_path / "memory.db"), subject_id="sarah", learner=learner, embedder=False) as memory:
                 memory.initialize_user_memory(user_context_block_value=KNOWN)
                 yield Setting(memory, server)
@@ -175,21 +176,35 @@ def test_a_server_that_counts_no_tokens_is_bounded_by_an_estimate(play: Play) ->
         assert 1_500 < run.usage.input_tokens < 4_000
 
 
+# On a machine that stands still for a moment the model's good answers come too late as well: then it is asked again.
+BRIEFLY = Bounds(seconds=1.5)
+AGAIN_AND_AGAIN = QUICK.model_copy(update={"attempts": 1000})
+
+
+def tea(talk: Sequence[Any]) -> Answer:
+    """A model that records one thing, then finishes."""
+    return (
+        FINISH if talk[-1]["role"] == "tool" else Answer(calls=(called("memory_append", label="human", content="Tea"),))
+    )
+
+
 def test_an_answer_that_takes_too_long_is_not_waited_for(play: Play) -> None:
-    answers = [Answer(delay=30, text="late"), Answer(calls=(called("memory_append", label="human", content="Tea"),))]
-    with play([*answers, FINISH], bounds=Bounds(seconds=0.8)) as setting:
-        started = time.monotonic()
+    late = iter([Answer(delay=10 * PATIENCE, text="late")])
+    with play(lambda talk: next(late, None) or tea(talk), bounds=BRIEFLY, policy=AGAIN_AND_AGAIN) as setting:
         run = setting.learn()
-        assert time.monotonic() - started < 15
-        assert (run.attempts, setting.human) == (2, "Name: Sarah\nTea")
+        assert run.attempts >= 2
+        assert setting.human == "Name: Sarah\nTea"
 
 
 def test_time_that_runs_out_in_the_middle_keeps_what_was_done(play: Play) -> None:
-    answers = [Answer(calls=(called("memory_append", label="human", content="Tea"),)), Answer(delay=30)]
-    with play(answers, bounds=Bounds(seconds=0.8)) as setting:
+    def dawdling(talk: Sequence[Any]) -> Answer:
+        answer = tea(talk)
+        return replace(answer, delay=10 * PATIENCE) if answer is FINISH else answer
+
+    with play(dawdling, bounds=BRIEFLY, policy=AGAIN_AND_AGAIN) as setting:
         run = setting.learn()
         assert (run.state, setting.human) == ("completed", "Name: Sarah\nTea")
-        assert run.skipped == {"part 1 of 1": "the model did not finish within 0.8 seconds"}
+        assert run.skipped == {"part 1 of 1": "the model did not finish within 1.5 seconds"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.memory import InsertMethod
 from llama_index.core.memory import Memory as LlamaMemory
 from llama_index_ways import InterruptibleStore
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import BackendUnavailableError, NoSubjectError
@@ -64,7 +65,7 @@ async def test_what_is_flushed_is_kept_and_learnt_once(memory: Memory) -> None:
     kept = memory.list_messages("sarah", "s1")
     assert [message.text for message in kept[:2]] == ["My name is Sarah.", "Hello."]
     assert len({message.id for message in kept}) == len(kept) == len({message.text for message in kept})
-    assert await memory.aio.drain(10)
+    assert await memory.aio.drain(PATIENCE)
     assert "Sarah" in memory.get_user_memory("sarah")  # type: ignore[operator]
     assert "Name: Sarah" in str((await llama.aget())[0].content)
 
@@ -82,7 +83,7 @@ async def test_what_is_flushed_from_the_chat_store_is_there_already(memory: Memo
     for n in range(8):
         await llama.aput_messages(turn(n))
     assert len(memory.list_messages("sarah", "s1")) == 16
-    assert await memory.aio.drain(10)
+    assert await memory.aio.drain(PATIENCE)
     assert sum(run.messages for run in memory.list_runs("sarah")) == 16
     assert all(not message.additional_kwargs for message in await store.get_messages("s1"))
 

@@ -9,6 +9,7 @@ from blockbuster import blockbuster_ctx
 from llama_index.core.base.llms.types import ChatMessage, TextBlock, ThinkingBlock
 from llama_index.core.memory import Memory as LlamaMemory
 from llama_index.core.storage.chat_store.base_db import MessageStatus
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.llama_index import CoreMemory, CoreMemoryChatStore
@@ -77,7 +78,7 @@ async def test_setting_replaces_everything_and_teaches_nothing(memory: Memory) -
     await store.archive_oldest_messages("s1", 1)
     await store.set_messages("s1", chat("My name is Sarah.", "My name is Bob."))
     assert texts(await store.get_messages("s1")) == ["My name is Sarah.", "My name is Bob."]
-    assert await memory.aio.drain(10)
+    assert await memory.aio.drain(PATIENCE)
     assert "Bob" not in memory.prompt("sarah")
     assert "Sarah" in memory.prompt("sarah")
     await store.set_messages("s1", [])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import PATIENCE
 
 import ai_memory_integrations.llama_index as room
 
@@ -26,7 +27,7 @@ def run(code: str, *, missing: tuple[str, ...] = ()) -> str:
         capture_output=True,
         check=False,  # what it says is asked about
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
     )
     return done.stdout + done.stderr
 

@@ -11,6 +11,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.memory import BaseMemory
 from llama_index_ways import InterruptibleStore, reach
+from patience import PATIENCE
 
 from ai_memory_integrations import Append, Edit, LearningPolicy, Memory, Message
 from ai_memory_integrations.errors import BackendUnavailableError, InvalidInputError, NoSubjectError, NotAStoreError
@@ -288,7 +289,7 @@ class TestLearning:
         assert taught.list_runs("sarah", state="completed") == []
         core.put_messages([user("five " * 30), assistant("six")])
         core.get()
-        assert taught.drain(10)
+        assert taught.drain(PATIENCE)
         assert learnt.texts[:2] == ["one two three", "four"]
 
     def test_what_falls_out_waits_where_learning_is_off(self, tmp_path: Path, learnt: Learnt) -> None:
@@ -298,7 +299,7 @@ class TestLearning:
             core.get()
             asyncio.run(asyncio.sleep(0.2))
             assert learnt.texts == []
-            assert memory.drain(10)
+            assert memory.drain(PATIENCE)
             assert len(learnt.texts) == 3
 
 
@@ -347,7 +348,7 @@ class TestOutages:
                 core.put(user("hi"))
 
 
-async def _until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+async def _until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     for _ in range(int(seconds / 0.05)):
         if condition():
             return True

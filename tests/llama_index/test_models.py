@@ -9,6 +9,7 @@ import pytest
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.types import ChatMessage, TextBlock, ToolCallBlock
 from llama_index.core.llms import MockLLM
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import ConfigurationError
@@ -41,7 +42,7 @@ def test_any_embedding_model_gives_a_memory_meaning(tmp_path: Path) -> None:
     assert embedder.dimension == 2
     with Memory(str(tmp_path / "m.db"), embedder=embedder) as memory:
         memory.add_passages(["Miso purrs.", "The engine drives."], subject_id="sarah")
-        assert memory.drain(10)
+        assert memory.drain(PATIENCE)
         assert memory.search("sarah", "cat", limit=1) == ["Miso purrs."]
 
 

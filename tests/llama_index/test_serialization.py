@@ -13,6 +13,7 @@ import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
+from patience import PATIENCE
 
 from ai_memory_integrations import LearningPolicy, Memory
 from ai_memory_integrations.errors import ConfigurationError
@@ -57,7 +58,7 @@ def test_a_context_goes_on_in_another_process_in_the_middle_of_a_conversation(tm
         input=json.dumps(context),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert child.returncode == 0, child.stderr

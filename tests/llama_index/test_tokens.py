@@ -14,6 +14,7 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from patience import PATIENCE
 
 from ai_memory_integrations.llama_index.tokens import count_message, count_text, estimate
 
@@ -56,7 +57,7 @@ def test_nothing_is_downloaded_whatever_tiktoken_has_in_its_cache(tmp_path: obje
             env={"PATH": "", **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert (done.returncode, done.stdout.strip()) == (0, tokens), done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.ports import Embedder
@@ -42,13 +43,13 @@ from ai_memory_integrations.search.embedders import default_embedder
 assert len(default_embedder()(["animals"])[0]) == 256
 assert logging.getLogger().handlers == [] and logging.getLogger().level == logging.WARNING
 """
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=PATIENCE)
 
 
 def test_meaning_finds_what_shares_no_word(tmp_path: Path) -> None:
     with Memory(str(tmp_path / "memory.db"), subject_id="sarah", embedder=default_embedder()) as memory:
         memory.add_passages(["I love cats", "The stock market fell", "We moved to a new flat"])
-        memory.drain(timeout=60)
+        memory.drain(timeout=PATIENCE)
         assert memory.search(query="animals")[0] == "I love cats"
 
 
@@ -78,4 +79,4 @@ except MissingExtraError as error:
 else:
     raise AssertionError
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
