@@ -1,6 +1,6 @@
 """`python -m benchmarks [import] [prompt] [add] [search] [--quick | --big]`: measures the core, prints one table.
 
-`python -m benchmarks peers` is `python -m benchmarks.peers`.
+`python -m benchmarks peers` is `python -m benchmarks.peers`, and `letta` is `python -m benchmarks.letta`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", choices=[*parts, "peers", []], help="what to measure (default: all but peers)"
+        "parts",
+        nargs="*",
+        choices=[*parts, "peers", "letta", []],
+        help="what to measure (default: all but peers and letta)",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--big", action="store_true", help="also search in 1,000,000 passages of 10,000 subjects")
@@ -36,6 +39,11 @@ def main() -> None:
     given = parser.parse_args()
     if "peers" in given.parts:
         peers.main([])
+        return
+    if "letta" in given.parts:
+        from benchmarks import letta  # it brings the tests' own server
+
+        letta.main([])
         return
     sizes = BIG if given.big else QUICK if given.quick else SIZES
     logging.getLogger("langgraph").setLevel(logging.ERROR)

@@ -211,12 +211,8 @@ def running(folder: Path, *, secure: bool = False, more: Mapping[str, str] | Non
     Raises: NotHereError, NotStartedError.
     """
     from letta import stub_model
-
-    try:
-        from postgres_server import NoServerError
-        from postgres_server import running as database_running
-    except ModuleNotFoundError as error:
-        raise NotHereError("Letta needs PostgreSQL, which the tests cannot start yet") from error
+    from postgres_server import NoServerError
+    from postgres_server import running as database_running
 
     _check_that_it_is_wanted()
     python = install()
