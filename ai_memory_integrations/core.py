@@ -41,6 +41,7 @@ class Settings:
     """What the application said; nothing is opened by it."""
 
     url: str | None = None
+    api_key: str | None = None
     store: Store | None = None
     blocks: tuple[BlockSpec, ...] = (HUMAN, SUMMARY)
     learning: LearningMode | LearningPolicy | None = None
@@ -147,14 +148,14 @@ class MemoryCore:
             return self.settings.store
         from ai_memory_integrations.backends.urls import URL_VARIABLE, default_url, open_store
 
-        store = open_store(self.settings.url)
+        store = open_store(self.settings.url, api_key=self.settings.api_key)
         if self.settings.url is None:
             url, source = default_url()
             logger.info("memory is kept in %s (from %s)", url, source)
             if source != URL_VARIABLE and os.environ.get("LETTA_API_KEY"):
                 logger.warning(
-                    "LETTA_API_KEY is set, but memory is kept in the file %s: this release has no Letta backend. "
-                    "Set %s to say where memory belongs and to end this warning.",
+                    "LETTA_API_KEY is set, but memory is kept in the file %s. For memory on Letta set %s=letta:// or "
+                    "pass api_key=; set it to a file's path to end this warning.",
                     url,
                     URL_VARIABLE,
                 )

@@ -107,8 +107,8 @@ class UnknownURLError(ConfigurationError):
     def __init__(self, url: str, reason: str) -> None:
         self.url, self.reason = url, reason
         super().__init__(
-            f"cannot open {url!r}: {reason}. Use sqlite:///memory.db, a path such as ./memory.db, :memory:, or "
-            "postgresql://user:password@host/database."
+            f"cannot open {url!r}: {reason}. Use sqlite:///memory.db, a path such as ./memory.db, :memory:, "
+            "postgresql://user:password@host/database, or letta://host."
         )
 
 

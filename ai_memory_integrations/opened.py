@@ -148,6 +148,10 @@ def _without_secret(url: str) -> str:
     scheme = scheme_of(url)
     if scheme in POSTGRES:
         return _server(url).without_secret
+    if scheme == "letta":
+        from ai_memory_integrations.backends.letta.places import shown
+
+        return shown(url, hide=_without_secret, instead="")
     if scheme != "sqlite":
         return re.sub(r"(://[^/@:]*):[^@]*@", r"\1@", url)
     address = _address(url)

@@ -153,7 +153,8 @@ TEXTS: list[tuple[errors.AIMemoryError, str]] = [
         errors.UnknownURLError("mysql://u:***@host/db", "this release has no backend for 'mysql'"),
         (
             "cannot open 'mysql://u:***@host/db': this release has no backend for 'mysql'. Use "
-            "sqlite:///memory.db, a path such as ./memory.db, :memory:, or postgresql://user:password@host/database."
+            "sqlite:///memory.db, a path such as ./memory.db, :memory:, postgresql://user:password@host/database, or "
+            "letta://host."
         ),
     ),
     (

@@ -120,7 +120,7 @@ def test_an_empty_file_becomes_a_memory(tmp_path: Path) -> None:
         ("sk-let-NDk4ZTUwMTQtYjc0MS00YzBj", "looks like an API key"),
         ("c2stbGV0LU5EazRaVFV3TVRRdFlqYzBNUzAw", "looks like an API key"),
         ("mysql://me:secret@host/db", "no backend for 'mysql'"),
-        ("postgresql://me:secret@host/db", "no backend for 'postgresql'"),
+        ("letta://:secret@host/db", "no path"),
         ("sqlite://memory.db", "three slashes"),
         ("sqlite:///", "names no file"),
         ("sqlite:///memory.db?sync=off", "the only option is synchronous"),
@@ -135,9 +135,9 @@ def test_what_is_no_place_for_memory_is_refused_without_its_secrets(url: str, ma
     assert "RaVFV3" not in str(caught.value)
 
 
-def test_a_key_for_letta_is_refused_while_there_is_no_letta_backend() -> None:
-    with pytest.raises(ConfigurationError, match="no Letta backend") as caught:
-        Memory(api_key="sk-let-very-secret")
+def test_a_key_for_letta_is_refused_where_memory_is_not_on_letta() -> None:
+    with pytest.raises(ConfigurationError, match="is not on Letta") as caught:
+        Memory("memory.db", api_key="sk-let-very-secret")
     assert "very-secret" not in str(caught.value)
 
 

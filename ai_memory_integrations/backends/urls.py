@@ -29,6 +29,15 @@ def default_url() -> tuple[str, str]:
     return str(user_data_path("ai-memory", appauthor=False) / "memory.db"), "the user's data directory"
 
 
+def private_file(name: str) -> str:
+    """The path of a file in the user's data directory, which is made. Raises: StoreNotCreatableError."""
+    from platformdirs import user_data_path
+
+    folder = user_data_path("ai-memory", appauthor=False)
+    _make_folder(folder)
+    return str(folder / name)
+
+
 def scheme_of(url: str) -> str:
     """`sqlite` for a file, a path and `:memory:`, else what stands before the colon, in small letters.
 
@@ -44,7 +53,12 @@ def scheme_of(url: str) -> str:
 
 def check_url(url: str) -> None:
     """Nothing is opened. Raises: UnknownURLError when no backend answers to *url*."""
-    if scheme_of(url) in POSTGRES:
+    scheme = scheme_of(url)
+    if scheme == "letta":
+        from ai_memory_integrations.backends.letta.places import letta_place
+
+        check_url(letta_place(url).journal or MEMORY)
+    elif scheme in POSTGRES:
         from ai_memory_integrations.backends.postgres.address import Address
 
         Address.of(url)
@@ -63,12 +77,13 @@ def file_of(url: str) -> str | None:
     return None if path == MEMORY else path
 
 
-def open_store(url: str | None = None) -> Store:
-    """The store that *url* names: `sqlite:///memory.db`, a path, `:memory:`, `postgresql://user:password@host/db`; by
-    default see `default_url`.
+def open_store(url: str | None = None, *, api_key: str | None = None) -> Store:
+    """The store that *url* names: `sqlite:///memory.db`, a path, `:memory:`, `postgresql://user:password@host/db`,
+    `letta://host`; by default see `default_url`. *api_key* is Letta's.
 
     `sqlite:///memory.db?synchronous=normal` trades a sync a commit for losing the last commits with the power. What a
-    PostgreSQL URL may say see `PostgresStore`. Nothing is opened before its first use.
+    PostgreSQL URL may say see `PostgresStore`, a Letta URL `backends.letta.places.letta_place`. Nothing is opened
+    before its first use.
 
     Raises: UnknownURLError, StoreNotCreatableError, MissingExtraError.
     """
@@ -76,6 +91,10 @@ def open_store(url: str | None = None) -> Store:
         url, source = default_url()
         if source != URL_VARIABLE:
             _make_folder(Path(url).parent)
+    if scheme_of(url) == "letta":
+        from ai_memory_integrations.backends.letta.store import open_letta
+
+        return open_letta(url, api_key=api_key)
     if scheme_of(url) in POSTGRES:
         return _postgres_store(url)
     from ai_memory_integrations.backends.sqlite import SQLiteStore
@@ -135,5 +154,9 @@ def _make_folder(folder: Path) -> None:
 def without_password(url: str) -> str:
     """*url* as it may be shown: what stands between the user's name and the host is hidden, and a password given as an
     option."""
+    if url.lower().startswith("letta:"):
+        from ai_memory_integrations.backends.letta.places import shown
+
+        return shown(url, hide=without_password)
     hidden = re.sub(r"(://[^/?#@:]*):.*@", r"\1:***@", url, flags=re.DOTALL)
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", hidden)

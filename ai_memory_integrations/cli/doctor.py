@@ -70,8 +70,8 @@ def _letta(place: Place) -> Iterator[Finding]:
         yield Finding(
             level="note",
             name="letta",
-            text="LETTA_API_KEY is set, but memory is kept in a file: this release has no Letta backend",
-            remedy=f"set {URL_VARIABLE} to say where memory belongs",
+            text="LETTA_API_KEY is set, but memory is kept in a file",
+            remedy=f"set {URL_VARIABLE}=letta:// for memory on Letta, or to a file's path",
         )
 
 

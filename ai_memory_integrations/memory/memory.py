@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
     """Long-term memory keyed by subject; it stands in for `ai_memory_sdk.Memory`.
 
-    *url* is `sqlite:///memory.db`, a path or `:memory:`; without it `AI_MEMORY_URL`, else a file in the user's data
-    directory. *subject_id* binds a subject, so that no call has to name it; *subject* is what framework rooms resolve
-    theirs from: a template such as `"user_{user_id}"` or a callable. *blocks* are what a subject starts with that
-    first appears through messages or a framework. *learner* turns messages into edits (default: by rules, no model),
-    *learning* says when (`"background"`, `"inline"`, `"off"` or a `LearningPolicy`). *embedder* gives search meaning
-    (default: the local one when installed; False: none). *backend* is an open store of one's own.
+    *url* is `sqlite:///memory.db`, a path, `:memory:` or `letta://host`; without it `AI_MEMORY_URL`, else a file in
+    the user's data directory. *api_key* is a key for Letta, which is where memory is when it is given without a URL.
+    *subject_id* binds a subject, so that no call has to name it; *subject* is what framework rooms resolve theirs
+    from: a template such as `"user_{user_id}"` or a callable. *blocks* are what a subject starts with that first
+    appears through messages or a framework. *learner* turns messages into edits (default: Letta's agents on Letta,
+    elsewhere rules without a model), *learning* says when (`"background"`, `"inline"`, `"off"` or a `LearningPolicy`).
+    *embedder* gives search meaning (default: the local one when installed; False: none). *backend* is an open store of
+    one's own.
 
     Nothing is opened before the first call, so a `Memory` may stand at module level and cross a fork. It may be used
     from any thread; `aio` is its awaitable mirror.
@@ -60,11 +62,6 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
         embedder: Embedder | bool | None = None,
         backend: Store | None = None,
     ) -> None:
-        if api_key is not None:
-            raise ConfigurationError(
-                "api_key= stands for Letta, and this release has no Letta backend. Leave it out to keep memory in a "
-                "file: Memory('memory.db')."
-            )
         if subject_id is not None and subject is not None:
             raise ConfigurationError("pass subject_id= for one subject or subject= for a template, not both")
         if url is not None and backend is not None:
@@ -74,6 +71,8 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
 
             url = fspath(url) if isinstance(url, PathLike) else url
             check_url(url)
+        if api_key is not None:
+            url = _letta_url(url, backend)
         if learning not in (None, "background", "inline", "off") and not isinstance(learning, LearningPolicy):
             raise ConfigurationError(
                 f"learning={learning!r} is not known; use 'background', 'inline', 'off' or LearningPolicy(...)"
@@ -84,6 +83,7 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
         self._core = MemoryCore(
             Settings(
                 url=url,
+                api_key=api_key,
                 store=backend,
                 blocks=block_specs(blocks),
                 learning=learning,
@@ -175,3 +175,20 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aio.close()
+
+
+def _letta_url(url: str | None, backend: Store | None) -> str:
+    """Where memory is when a key for Letta is given. Raises: ConfigurationError when that is not Letta."""
+    from ai_memory_integrations.backends.urls import default_url, scheme_of, without_password
+
+    if backend is not None:
+        raise ConfigurationError("api_key= is for Letta and cannot be used with backend=: give it to the client there")
+    if url is None:
+        named, _ = default_url()
+        return named if scheme_of(named) == "letta" else "letta://"
+    if scheme_of(url) != "letta":
+        raise ConfigurationError(
+            f"api_key= is a key for Letta, and {without_password(url)!r} is not on Letta. Leave it out, or use "
+            "letta:// as the URL."
+        )
+    return url

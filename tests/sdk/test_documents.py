@@ -5,10 +5,12 @@ Each stands here as it is printed and, beside it, by position or by keyword wher
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ai_memory_integrations import Memory
-from ai_memory_integrations.errors import ConfigurationError, InvalidInputError, NoSubjectError, SubjectExistsError
+from ai_memory_integrations.errors import InvalidInputError, NoSubjectError, SubjectExistsError
 
 CATS = [{"role": "user", "content": "I love cats"}]
 
@@ -228,9 +230,10 @@ def test_a_bound_memory_is_searched_without_naming_the_subject(sarah: Memory) ->
 # Construction
 
 
-def test_a_key_for_letta_is_refused_with_the_way_out() -> None:
-    with pytest.raises(ConfigurationError, match=r"Memory\('memory\.db'\)"):
-        Memory(api_key="LETTA_API_KEY")
+def test_a_key_alone_means_letta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with Memory(api_key="LETTA_API_KEY") as memory:
+        assert memory.url == "letta://"
 
 
 def test_a_subject_that_exists_is_refused_as_the_sdk_does(memory: Memory) -> None:

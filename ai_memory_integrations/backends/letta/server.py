@@ -7,6 +7,7 @@ further pages by themselves. Here a request is repeated only where that is safe,
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ class LettaServer:
         self._pause = pause
         self._client: Letta | None = None
         self._closed = False
+        self._lock = threading.Lock()
         self._inherited: list[Letta] = []
         forking.register(self)
 
@@ -81,11 +83,14 @@ class LettaServer:
 
     def _letta(self) -> Letta:
         client = self._client
-        if client is None:
+        if client is not None:
+            return client
+        with self._lock:
             if self._closed:
                 raise BackendError("this memory is closed; open another one to go on")
-            client = self._client = self._open()
-        return client
+            if self._client is None:
+                self._client = self._open()
+            return self._client
 
     def _open(self) -> Letta:
         try:
@@ -108,8 +113,9 @@ class LettaServer:
 
     def close(self) -> None:
         """Close the connections that were opened here. Closing twice is fine."""
-        self._closed = True
-        client, self._client = self._client, None
+        with self._lock:
+            self._closed = True
+            client, self._client = self._client, None
         if client is not None and self._given is None:
             client.close()
 
@@ -121,6 +127,7 @@ class LettaServer:
 
     def after_fork_in_child(self) -> None:
         """Begin with connections of its own; what was inherited is kept, so that nothing closes it."""
+        self._lock = threading.Lock()
         if self._client is not None:
             self._inherited.append(self._client)
             self._client = None
@@ -166,17 +173,19 @@ class LettaServer:
         self,
         tags: Sequence[str],
         *,
+        any_tag: bool = False,
         limit: int = 50,
         after: str | None = None,
         with_blocks: bool = False,
     ) -> list[RemoteAgent]:
-        """One page of the agents that have all of *tags*, oldest first, with their tags; *after* is an agent's id."""
+        """One page of the agents that have all of *tags* (or any of them), oldest first, with their tags; *after* is
+        an agent's id."""
         include: list[Any] = ["agent.tags", "agent.blocks"] if with_blocks else ["agent.tags"]
         more: dict[str, Any] = {} if after is None else {"after": after}
         page = self._ask(
             "list agents",
             lambda client: client.agents.list(
-                tags=list(tags), match_all_tags=True, order="asc", limit=limit, include=include, **more
+                tags=list(tags), match_all_tags=not any_tag, order="asc", limit=limit, include=include, **more
             ),
         )
         return [_agent(agent) for agent in page.items or ()]
@@ -262,14 +271,11 @@ class LettaServer:
         )
         return _block(made)
 
-    def list_tagged_blocks(
-        self, tags: Sequence[str], *, limit: int = 50, after: str | None = None
-    ) -> list[RemoteBlock]:
-        """One page of the blocks that have all of *tags*, oldest first."""
-        more: dict[str, Any] = {} if after is None else {"after": after}
+    def list_loose_blocks(self, tag: str, *, limit: int = 50) -> list[RemoteBlock]:
+        """One page of the blocks with this tag that belong to no agent, oldest first."""
         page = self._ask(
             "list blocks",
-            lambda client: client.blocks.list(tags=list(tags), match_all_tags=True, limit=limit, order="asc", **more),
+            lambda client: client.blocks.list(tags=[tag], connected_to_agents_count_eq=[0], limit=limit, order="asc"),
         )
         return [_block(block) for block in page.items or ()]
 
@@ -290,6 +296,16 @@ class LettaServer:
     def delete_block(self, block_id: str) -> bool:
         """Remove a block from the server; False when it was not there."""
         return self._removed("remove a block", lambda client: client.blocks.delete(block_id))
+
+    def block_has_agents(self, block_id: str) -> bool:
+        """Whether a block is attached to an agent."""
+        page = self.optional(
+            lambda: self._ask(
+                "list a block's agents",
+                lambda client: client.blocks.agents.list(block_id, limit=1, include=[]),
+            )
+        )
+        return page is not None and bool(page.items)
 
     # messages and runs
 

@@ -1,0 +1,277 @@
+"""One Letta agent for each subject: found by its tag, made by one, made again when it is gone.
+
+Among processes that share the journal a note elects who makes the agent. Strangers follow a rule that converges:
+whoever made one looks again; the oldest stays, and the maker of a younger one removes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ai_memory_integrations.backends.letta.names import SDK_TAG, Names, sdk_subject
+from ai_memory_integrations.backends.letta.remote import RemoteAgent
+from ai_memory_integrations.backends.letta.server import LettaServer
+from ai_memory_integrations.backends.owner import is_gone, process_owner
+from ai_memory_integrations.errors import (
+    AnswerLostError,
+    BackendUnavailableError,
+    RefusedByServerError,
+)
+from ai_memory_integrations.ids import new_id
+from ai_memory_integrations.ports import Backend, Journal, Notes
+from ai_memory_integrations.types import Block
+
+logger = logging.getLogger("ai_memory_integrations")
+
+MODEL = "openai/gpt-4.1"
+EMBEDDING = "openai/text-embedding-3-small"
+_AGENT = "agent"
+_MAKER = "maker"
+_MAKING_SECONDS = 180.0
+_PAGE = 20
+_WHOLE_PAGE = 100
+_MAKER_FIELD = "made_by_call"
+_YIELD_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+_TOOLS = ("memory_insert", "memory_replace", "memory_rethink")
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """What new agents are made of. "" for *model* or *embedding* stands for the server's own default."""
+
+    model: str = MODEL
+    embedding: str = EMBEDDING
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A subject's agent. `remote` is there when it was read or made just now, `made` when this call began it."""
+
+    agent_id: str
+    remote: RemoteAgent | None = None
+    made: bool = False
+
+
+class Agents:
+    """The agents behind subjects. The journal's notes remember them."""
+
+    def __init__(
+        self,
+        record: Backend,
+        journal: Journal,
+        notes: Notes,
+        server: LettaServer,
+        *,
+        names: Names,
+        settings: AgentSettings,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._record = record
+        self._journal = journal
+        self._notes = notes
+        self._server = server
+        self._names = names
+        self._settings = settings
+        self._pause = pause
+
+    def known(self, subject_id: str) -> str | None:
+        """The id of a subject's agent as far as the journal knows; no request is made."""
+        note = self._notes.get(subject_id, _AGENT)
+        return None if note is None else str(note["id"])
+
+    def find(self, subject_id: str) -> RemoteAgent | None:
+        """The agent behind a subject on the server, with its blocks; the oldest of several. One request, as a rule.
+
+        An agent that the AI Memory SDK made for the subject is one of ours from now on: it gets our tags as well.
+        """
+        found = self._candidates(subject_id)
+        ours = [agent for agent in found if self._names.tag(subject_id) in agent.tags]
+        if ours:
+            return oldest(ours)
+        theirs = [agent for agent in found if sdk_subject(agent.name, agent.tags) == subject_id]
+        return self._adopted(subject_id, oldest(theirs)) if theirs else None
+
+    def all(self) -> Iterator[RemoteAgent]:
+        """Every agent that was made here, oldest first, without its blocks; a request for every hundred."""
+        after: str | None = None
+        while page := self._server.list_agents([self._names.all], limit=_WHOLE_PAGE, after=after):
+            yield from page
+            if len(page) < _WHOLE_PAGE:
+                return
+            after = page[-1].id
+
+    def remember(self, subject_id: str, agent: RemoteAgent) -> None:
+        """Note which agent stands behind a subject that the journal knows."""
+        self._notes.put(subject_id, _AGENT, {"id": agent.id})
+
+    def forget(self, subject_id: str, agent_id: str) -> None:
+        """The agent is not on the server any more: forget it with all that was noted of it."""
+        with self._journal.transaction():
+            if self.known(subject_id) != agent_id:
+                return
+            for key in self._notes.list(subject_id):
+                if key == _AGENT or key.startswith(("block/", "archive")):
+                    self._notes.put(subject_id, key, None)
+
+    def ensure(self, subject_id: str, *, looked: bool = False) -> Contact:
+        """The agent of a subject that the journal knows, found or made now where there is none yet.
+
+        *looked* says that `find` has just found none. Raises: SubjectNotFoundError.
+        """
+        attempt = 0
+        while True:
+            if (known := self.known(subject_id)) is not None:
+                return Contact(known)
+            if (note := self._elected(subject_id)) is not None:
+                return self._contact(subject_id, note, looked=looked and attempt == 0)
+            self._pause(min(0.02 * 1.5**attempt, 0.5))
+            attempt += 1
+
+    def begin(self, subject_id: str) -> None:
+        """In the transaction that makes the subject: this process makes its agent, next. If it does not come to it,
+        whoever does begins the subject."""
+        self._notes.put(subject_id, _MAKER, self._maker(fresh=True))
+
+    def _maker(self, *, fresh: bool) -> dict[str, Any]:
+        until = time.time() + _MAKING_SECONDS
+        return {"owner": process_owner(), "token": new_id("mkr"), "until": until, "fresh": fresh}
+
+    def _elected(self, subject_id: str) -> dict[str, Any] | None:
+        """The note of this call as the maker of the agent; None while somebody else makes it."""
+        mine = self._maker(fresh=False)
+        if self._notes.add(subject_id, _MAKER, mine):
+            return mine
+        with self._journal.transaction():
+            held = self._notes.get(subject_id, _MAKER)
+            if held is not None and not (held["until"] <= time.time() or is_gone(held["owner"])):
+                return None
+            mine["fresh"] = held is not None and held["fresh"]
+            self._notes.put(subject_id, _MAKER, mine)
+        return mine
+
+    def begun(self, subject_id: str) -> Contact:
+        """Make the agent of a subject whose transaction called `begin`, and for which `find` found none."""
+        held = self._notes.get(subject_id, _MAKER)
+        return self.ensure(subject_id) if held is None else self._contact(subject_id, held, looked=True)
+
+    def _contact(self, subject_id: str, maker: dict[str, Any], *, looked: bool) -> Contact:
+        try:
+            found = None if looked else self.find(subject_id)
+            agent, made = (found, False) if found is not None else self._create(subject_id)
+        except BaseException:
+            self._let_another(subject_id, maker)
+            raise
+        with self._journal.transaction():
+            self.remember(subject_id, agent)
+            self._notes.put(subject_id, _MAKER, None)
+        return Contact(agent.id, agent, made and bool(maker["fresh"]))
+
+    def _let_another(self, subject_id: str, maker: dict[str, Any]) -> None:
+        with self._journal.transaction():
+            held = self._notes.get(subject_id, _MAKER)
+            if held is not None and held["token"] == maker["token"]:
+                self._notes.put(subject_id, _MAKER, {**held, "until": 0.0} if held["fresh"] else None)
+
+    def _candidates(self, subject_id: str) -> list[RemoteAgent]:
+        tag = self._names.tag(subject_id)
+        if not self._names.adopts:
+            return self._server.list_agents([tag], limit=_PAGE, with_blocks=True)
+        # The SDK's tags are words that anybody may use: a full page of somebody else's agents hides ours.
+        raw = f"subj:{subject_id}" if subject_id == SDK_TAG else subject_id
+        found = self._server.list_agents([tag, raw], any_tag=True, limit=_PAGE, with_blocks=True)
+        if len(found) < _PAGE or any(tag in agent.tags for agent in found):
+            return found
+        return self._server.list_agents([tag], limit=_PAGE, with_blocks=True) or self._server.list_agents(
+            [raw, SDK_TAG], limit=_PAGE, with_blocks=True
+        )
+
+    def _adopted(self, subject_id: str, agent: RemoteAgent) -> RemoteAgent:
+        tags = (*agent.tags, *(tag for tag in self._names.tags(subject_id) if tag not in agent.tags))
+        self._server.update_agent(
+            agent.id, tags=list(tags), metadata={**agent.metadata, "subject": subject_id, "adopted": True}
+        )
+        logger.info("agent %s, made by the AI Memory SDK, stands behind subject %r from now on", agent.id, subject_id)
+        return agent
+
+    def _create(self, subject_id: str) -> tuple[RemoteAgent, bool]:
+        """The agent that is left after everybody's look, and whether it is the one made here."""
+        blocks = self._record.list_blocks(subject_id)
+        call = new_id("mkr")
+        try:
+            mine = self._made(subject_id, blocks, call)
+        except AnswerLostError:
+            there = self._server.list_agents([self._names.tag(subject_id)], limit=_PAGE, with_blocks=True)
+            arrived = [agent for agent in there if agent.metadata.get(_MAKER_FIELD) == call]
+            if not arrived:
+                raise
+            mine = arrived[0]
+        return self._confirmed(subject_id, mine)
+
+    def _made(self, subject_id: str, blocks: Sequence[Block], call: str) -> RemoteAgent:
+        fields: dict[str, Any] = {
+            "name": self._names.agent(subject_id),
+            "tags": self._names.tags(subject_id),
+            "metadata": {"subject": subject_id, _MAKER_FIELD: call},
+            "blocks": [
+                {
+                    "label": block.label,
+                    "value": block.value,
+                    "description": block.description,
+                    "limit": block.limit,
+                    "read_only": block.read_only,
+                    "tags": list(self._names.tags(subject_id)),
+                }
+                for block in blocks
+            ],
+            "message_buffer_autoclear": True,
+        }
+        for name in ("model", "embedding"):
+            if handle := getattr(self._settings, name):
+                fields[name] = handle
+        try:
+            return self._server.create_agent(agent_type="sleeptime_agent", **fields)
+        except RefusedByServerError as error:
+            if error.status not in (400, 422) or "agent_type" not in error.detail:
+                raise
+            return self._server.create_agent(
+                agent_type="letta_v1_agent", include_base_tools=False, tools=list(_TOOLS), **fields
+            )
+
+    def _confirmed(self, subject_id: str, mine: RemoteAgent) -> tuple[RemoteAgent, bool]:
+        """Look who else has made an agent. The oldest stays; who made a younger one removes it.
+
+        When the youngest looked before the oldest could be seen, it stays: then the oldest gives way.
+        """
+        for pause in (*_YIELD_PAUSES, None):
+            there = self._server.list_agents([self._names.tag(subject_id)], limit=_PAGE, with_blocks=True)
+            others = [agent for agent in there if agent.id != mine.id]
+            if not others:
+                return mine, True
+            first = oldest([mine, *others])
+            if first.id != mine.id or pause is None:
+                self._give_way(mine)
+                return oldest(others), False
+            self._pause(pause)
+        raise AssertionError("the last look returns")
+
+    def _give_way(self, mine: RemoteAgent) -> None:
+        try:
+            self.remove(mine)
+        except BackendUnavailableError as error:
+            logger.warning("an agent made twice was not removed; run ai-memory doctor --fix: %s", error)
+
+    def remove(self, agent: RemoteAgent) -> None:
+        """Remove an agent that has learnt nothing yet, with its blocks."""
+        self._server.delete_agent(agent.id)
+        for block in agent.blocks:
+            self._server.delete_block(block.id)
+
+
+def oldest(agents: Sequence[RemoteAgent]) -> RemoteAgent:
+    """The one that everybody takes to be the first."""
+    return min(agents, key=lambda agent: (agent.created_at or datetime.max.replace(tzinfo=UTC), agent.id))

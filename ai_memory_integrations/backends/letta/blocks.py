@@ -1,0 +1,344 @@
+"""Blocks in two places: their versions in the journal, and the values that Letta's agents read and edit.
+
+Of each block a note keeps what Letta's value was when it was last seen, as a hash, and which version that is. A value
+with another hash was written there: it becomes a version. A version beyond the noted one was written here: it is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from ai_memory_integrations.backends.letta.agents import Agents
+from ai_memory_integrations.backends.letta.holding import Holding
+from ai_memory_integrations.backends.letta.inflight import InFlightNotes, fingerprint
+from ai_memory_integrations.backends.letta.names import Names
+from ai_memory_integrations.backends.letta.remote import RemoteBlock
+from ai_memory_integrations.backends.letta.server import LettaServer, sendable
+from ai_memory_integrations.errors import GoneFromServerError, ServerConflictError
+from ai_memory_integrations.learning import edits
+from ai_memory_integrations.ports import Backend, Change, Journal, Notes
+from ai_memory_integrations.types import DEFAULT_BLOCK_LIMIT, LABEL_PATTERN, Block, BlockSpec
+
+logger = logging.getLogger("ai_memory_integrations")
+
+UNSENT = "unsent"
+_BLOCK = "block/"
+_AGENT = Change("agent")
+_ROUNDS = 5
+_ORPHANED = timedelta(minutes=15)  # a run that a server's crash left behind is active for ever
+_REMEMBERED = 10_000
+
+
+class Waiting(NamedTuple):
+    """A block that Letta does not have as it is here; `block` None: gone here, `note` None: never was there."""
+
+    label: str
+    block: Block | None
+    note: dict[str, Any] | None
+
+
+class Blocks:
+    """Keeps the blocks of the journal's database and those of Letta's agents the same.
+
+    *stale* is for how many seconds a read may be answered without asking Letta again.
+    """
+
+    def __init__(
+        self,
+        record: Backend,
+        journal: Journal,
+        notes: Notes,
+        server: LettaServer,
+        agents: Agents,
+        *,
+        names: Names,
+        stale: float = 0.0,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._record = record
+        self._journal = journal
+        self._notes = notes
+        self._server = server
+        self._agents = agents
+        self._inflight = InFlightNotes(notes, journal)
+        self._holding = Holding(journal, notes)
+        self._names = names
+        self._stale = stale
+        self._pause = pause
+        self._pulled: dict[str, float] = {}
+
+    # from Letta
+
+    def pull(self, subject_id: str) -> None:
+        """Bring the journal up to what Letta has: one request, none within *stale* seconds or while a run of ours
+        is at work, whose edits come with its end. A subject without an agent here is looked for."""
+        agent_id = self._agents.known(subject_id)
+        if self._is_fresh(subject_id) or self._is_learning(subject_id):
+            return
+        began = time.monotonic()
+        if agent_id is None:
+            self.adopt(subject_id)
+        else:
+            before = self._notes.list(subject_id, _BLOCK)
+            try:
+                self.take(subject_id, self._server.list_blocks(agent_id), before=before)
+            except GoneFromServerError:
+                self._agents.forget(subject_id, agent_id)
+                self.adopt(subject_id)
+        self._remember(subject_id, began)
+        if agent_id is not None and self._notes.get(subject_id, UNSENT) is not None:
+            self.push(subject_id)
+
+    def adopt(self, subject_id: str) -> bool:
+        """Look for the agent of a subject that the journal knows without one; whether there is one."""
+        found = self._agents.find(subject_id)
+        if found is None:
+            return False
+        with self._journal.transaction():
+            if self._agents.known(subject_id) is None:
+                self._agents.remember(subject_id, found)
+                self._take(subject_id, found.blocks)
+        return True
+
+    def take(
+        self, subject_id: str, there: Sequence[RemoteBlock], *, before: Mapping[str, dict[str, Any]] | None = None
+    ) -> None:
+        """Record what Letta's blocks are. Given the notes as they were *before* Letta was asked, its answer is left
+        out when somebody sent or took something since."""
+        if not self._differs(self._notes.list(subject_id, _BLOCK) if before is None else before, there):
+            return
+        with self._journal.transaction():
+            learning = self._is_learning(subject_id)  # asked first: it notes what a run that has ended has seen
+            if not learning and (before is None or self._notes.list(subject_id, _BLOCK) == before):
+                self._take(subject_id, there)
+
+    def _is_learning(self, subject_id: str) -> bool:
+        return self._inflight.get(subject_id) is not None and self._inflight.holds(subject_id)
+
+    def _is_fresh(self, subject_id: str) -> bool:
+        pulled = self._pulled.get(subject_id)
+        return pulled is not None and time.monotonic() - pulled < self._stale
+
+    def _remember(self, subject_id: str, when: float) -> None:
+        if self._stale <= 0:
+            return
+        if len(self._pulled) >= _REMEMBERED:
+            self._pulled.clear()
+        self._pulled[subject_id] = when
+
+    def _differs(self, noted: Mapping[str, dict[str, Any]], there: Sequence[RemoteBlock]) -> bool:
+        seen = {(f"{_BLOCK}{each.label}", each.id, fingerprint(each.value)) for each in there if _is_ours(each)}
+        return seen != {(key, note["id"], note["seen"]) for key, note in noted.items()}
+
+    def _take(self, subject_id: str, there: Sequence[RemoteBlock]) -> None:
+        here = {block.label: block for block in self._record.list_blocks(subject_id)}
+        notes = self._notes.list(subject_id, _BLOCK)
+        for remote in sorted(filter(_is_ours, there), key=lambda each: each.label):
+            note = notes.pop(f"{_BLOCK}{remote.label}", None)
+            block = here.get(remote.label)
+            if block is not None:
+                if note is None or (note["id"], note["seen"]) != (remote.id, fingerprint(remote.value)):
+                    self._take_value(subject_id, block, remote, note)
+            elif note is None:
+                self._import(subject_id, remote)
+        for key in notes:  # removed in Letta's editor: made again where it is kept here
+            self._notes.put(subject_id, key, None)
+            if key.removeprefix(_BLOCK) in here:
+                self._notes.put(subject_id, UNSENT, {})
+
+    def _import(self, subject_id: str, remote: RemoteBlock) -> None:
+        limit = remote.limit or DEFAULT_BLOCK_LIMIT
+        spec = BlockSpec(
+            label=remote.label,
+            description=remote.description,
+            value=remote.value[:limit],
+            limit=limit,
+            read_only=remote.read_only,
+        )
+        block, _ = self._record.create_block(subject_id, spec, _AGENT)
+        self._note(subject_id, block, remote)
+
+    def _take_value(self, subject_id: str, block: Block, remote: RemoteBlock, note: dict[str, Any] | None) -> None:
+        """A value that was not seen before: the block's next version, with what waits to be sent merged into it."""
+        if fingerprint(sendable(block.value)) == fingerprint(remote.value):
+            self._note(subject_id, block, remote)
+            return
+        if block.value.strip() and not remote.value.strip():
+            # A model that leaves nothing has made a mistake; an application empties a block here.
+            self._note(subject_id, block, remote, version=0)
+            self._notes.put(subject_id, UNSENT, {})
+            return
+        base = self._base(subject_id, block, remote, note)
+        theirs = remote.value[: block.limit]
+        written = self._record.write_block(subject_id, block.label, theirs, change=_AGENT)
+        self._note(subject_id, written, remote)
+        if base is None or block.value == base:
+            return
+        self._record.write_block(subject_id, block.label, merge(base, block.value, theirs)[: block.limit])
+        self._notes.put(subject_id, UNSENT, {})
+
+    def _base(self, subject_id: str, block: Block, remote: RemoteBlock, note: dict[str, Any] | None) -> str | None:
+        """The value from which both sides went on; None where nothing was written here since."""
+        history = {each.version: each.value for each in self._record.block_history(subject_id, block.label)}
+        if note is not None and (note["block"], note["id"]) == (block.id, remote.id):
+            is_sent = self._is_there(block, note)
+            return None if is_sent else history.get(note["version"], "")
+        if any(fingerprint(sendable(value)) == fingerprint(remote.value) for value in history.values()):
+            return remote.value[: block.limit]
+        return None if block.version == 1 else history.get(1, "")
+
+    # to Letta
+
+    def wrote(self, subject_id: str) -> None:
+        """In the transaction that changed a block: there may be something to send."""
+        self._pulled.pop(subject_id, None)
+        self._notes.put(subject_id, UNSENT, {})
+
+    def unsent(self, subject_id: str) -> bool:
+        """Inside a transaction: whether something is to be sent, or is being sent."""
+        return self._notes.get(subject_id, UNSENT) is not None or self._holding.is_held(subject_id)
+
+    def push(self, subject_id: str) -> None:
+        """Send what Letta does not have yet, each value whole. What is not sent, because a run of the agent is at work
+        which would undo it, stays marked for the next call."""
+        for _ in range(_ROUNDS):
+            if self._notes.get(subject_id, UNSENT) is None or not self._plan(subject_id):
+                return
+            contact = self._agents.ensure(subject_id)
+            if contact.remote is not None:
+                self.take(subject_id, contact.remote.blocks)
+                continue
+            token = self._holding.take(subject_id)
+            if token is None:
+                return
+            try:
+                if self._is_running(contact.agent_id):
+                    return
+                self._send(subject_id, contact.agent_id)
+            except ServerConflictError:
+                self._pause(random.uniform(0.02, 0.1))
+                self.take(subject_id, self._server.list_blocks(contact.agent_id))
+            except GoneFromServerError:
+                self._found_gone(subject_id, contact.agent_id)
+            finally:
+                self._holding.give_back(subject_id, token)
+
+    def _plan(self, subject_id: str) -> bool:
+        """Whether something is to be sent now; the mark goes when there is nothing."""
+        with self._journal.transaction():
+            if self._record.get_subject(subject_id) is None or self._is_learning(subject_id):
+                return False
+            if self._holding.is_held(subject_id):
+                return False
+            if self._agents.known(subject_id) is None or self._waiting(subject_id):
+                return True
+            self._notes.put(subject_id, UNSENT, None)
+            return False
+
+    def _waiting(self, subject_id: str) -> list[Waiting]:
+        here = {block.label: block for block in self._record.list_blocks(subject_id)}
+        notes = {key.removeprefix(_BLOCK): note for key, note in self._notes.list(subject_id, _BLOCK).items()}
+        changed = [
+            Waiting(label, block, note)
+            for label, block in here.items()
+            if (note := notes.get(label)) is None or not self._is_there(block, note)
+        ]
+        return changed + [Waiting(label, None, note) for label, note in notes.items() if label not in here]
+
+    def _is_there(self, block: Block, note: Mapping[str, Any]) -> bool:
+        if note["block"] != block.id:
+            return False
+        return bool(note["version"] == block.version or note["seen"] == fingerprint(sendable(block.value)))
+
+    def _send(self, subject_id: str, agent_id: str) -> None:
+        recompile = False
+        for label, block, note in self._waiting(subject_id):
+            if block is None:
+                if note is not None:
+                    self._server.delete_block(note["id"])
+                self._notes.put(subject_id, f"{_BLOCK}{label}", None)
+                recompile = True
+            elif note is None:
+                self._attach(subject_id, agent_id, block)
+                recompile = True
+            elif not self._is_cut(subject_id, agent_id, block, note):
+                changes: dict[str, Any] = {"value": block.value}
+                if note["block"] != block.id:  # begun afresh here
+                    changes |= {"description": block.description, "limit": block.limit, "read_only": block.read_only}
+                self._sent(subject_id, block, self._server.update_block(note["id"], **changes))
+        if recompile:
+            self._server.recompile(agent_id)
+
+    def _is_cut(self, subject_id: str, agent_id: str, block: Block, note: Mapping[str, Any]) -> bool:
+        """Whether a block that is as long as it may be is the beginning of what Letta has: that is for the agent to
+        shorten, and not to be cut there too."""
+        if len(block.value) < block.limit or note["block"] != block.id:
+            return False
+        for remote in self._server.list_blocks(agent_id):
+            if remote.id == note["id"] and remote.value[: block.limit] == block.value:
+                self._sent(subject_id, block, remote)
+                return True
+        return False
+
+    def _attach(self, subject_id: str, agent_id: str, block: Block) -> None:
+        made = self._server.create_block(
+            label=block.label,
+            value=block.value,
+            description=block.description,
+            limit=block.limit,
+            read_only=block.read_only,
+            tags=self._names.tags(subject_id),
+        )
+        try:
+            self._server.attach_block(agent_id, made.id)
+        except BaseException:
+            self._server.delete_block(made.id)
+            raise
+        self._sent(subject_id, block, made)
+
+    def _sent(self, subject_id: str, block: Block, remote: RemoteBlock) -> None:
+        with self._journal.transaction():
+            if self._record.get_subject(subject_id) is not None:
+                self._note(subject_id, block, remote)
+
+    def _found_gone(self, subject_id: str, agent_id: str) -> None:
+        """Something was removed on the server: the agent, or a block of it."""
+        agent = self._server.get_agent(agent_id)
+        if agent is None:
+            self._agents.forget(subject_id, agent_id)
+        else:
+            self.take(subject_id, agent.blocks)
+
+    def _is_running(self, agent_id: str) -> bool:
+        now = datetime.now(UTC)
+        return any(
+            run.created_at is None or now - run.created_at < _ORPHANED
+            for run in self._server.list_runs(agent_id, active=True, limit=5)
+        )
+
+    def _note(self, subject_id: str, block: Block, remote: RemoteBlock, *, version: int | None = None) -> None:
+        note = {
+            "id": remote.id,
+            "seen": fingerprint(remote.value),
+            "block": block.id,
+            "version": block.version if version is None else version,
+        }
+        self._notes.put(subject_id, f"{_BLOCK}{block.label}", note)
+
+
+def merge(base: str, ours: str, theirs: str) -> str:
+    """*theirs* and what *ours* changed of *base*; where both changed the same lines, ours stays."""
+    already = set(ours.splitlines()) - set(base.splitlines())
+    new = "\n".join(line for line in theirs.splitlines() if line not in already)
+    return edits.rethink(base, ours, new)[0]
+
+
+def _is_ours(block: RemoteBlock) -> bool:
+    """Whether a block of Letta can be one here; labels of other forms are left to Letta."""
+    return re.fullmatch(LABEL_PATTERN, block.label) is not None
