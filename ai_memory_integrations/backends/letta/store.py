@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ai_memory_integrations.backends.letta.agents import Agents, AgentSettings
 from ai_memory_integrations.backends.letta.backend import LettaBackend
 from ai_memory_integrations.backends.letta.blocks import Blocks
+from ai_memory_integrations.backends.letta.learner import LettaLearner
 from ai_memory_integrations.backends.letta.names import Names
 from ai_memory_integrations.backends.letta.own_notes import NotesUnder
 from ai_memory_integrations.backends.letta.places import letta_place
@@ -65,7 +66,13 @@ class LettaStore:
             self.record.backend, self.record.journal, self.record.notes, server, self.agents, self.blocks
         )
         self.notes: Notes = NotesUnder(self.record.notes, "own/")
-        self.learner: Learner | None = None
+        self.learner: Learner | None = LettaLearner(
+            server,
+            self.backend,
+            record=self.record.backend,
+            journal=self.record.journal,
+            notes=self.record.notes,
+        )
         self.vectors: VectorIndex | None = None
 
     @property
