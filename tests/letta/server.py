@@ -44,14 +44,28 @@ class NotStartedError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server answers and where it logs."""
+    """Where a server answers, where it logs, and its database; of a server that was there before, only the first."""
 
     url: str
     log: Path | None = None
+    database: str | None = None
 
     def said(self, characters: int = 4000) -> str:
         """The end of its log."""
         return _end_of(self.log, characters) if self.log else ""
+
+    def tables_with(self, text: str) -> list[str]:
+        """The tables of its database that hold *text* somewhere, by name."""
+        import psycopg
+        from psycopg.sql import SQL, Identifier
+
+        assert self.database is not None
+        with psycopg.connect(self.database) as connection:
+            listed = "select table_name from information_schema.tables where table_schema = 'public' order by 1"
+            tables = [name for (name,) in connection.execute(listed).fetchall()]
+            query = SQL("select exists (select from {} as row where strpos(row::text, %s) > 0)")
+            asked = [(name, connection.execute(query.format(Identifier(name)), [text]).fetchone()) for name in tables]
+        return [name for name, found in asked if found and found[0]]
 
 
 # sharing one
@@ -85,7 +99,7 @@ def _join(folder: Path) -> tuple[Place, socket.socket] | None:
         hold = socket.create_connection(("127.0.0.1", state["door"]), timeout=10)
     except OSError:
         return None
-    return Place(state["url"], folder / "letta.log"), hold
+    return Place(state["url"], folder / "letta.log", state["database"]), hold
 
 
 def _found(folder: Path) -> tuple[Place, socket.socket]:
@@ -125,7 +139,8 @@ def keep(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as door:
         try:
             with running(folder) as server:
-                _write(state, {"url": server.url, "door": door.getsockname()[1]})
+                known = {"url": server.url, "database": server.database, "door": door.getsockname()[1]}
+                _write(state, known)
                 _until_all_have_gone(door)
         except (NotHereError, NotStartedError) as error:
             kind = "not here" if isinstance(error, NotHereError) else "not started"
@@ -166,8 +181,10 @@ def _until_all_have_gone(door: socket.socket) -> None:
 class Server:
     """Letta, with its database and models beside it; `kill` and `start` keep those, and the port."""
 
-    def __init__(self, folder: Path, python: Path, settings: Mapping[str, str], *, secure: bool = False) -> None:
-        self.port, self.log = _free_port(), folder / "letta.log"
+    def __init__(
+        self, folder: Path, python: Path, settings: Mapping[str, str], database: str, *, secure: bool = False
+    ) -> None:
+        self.port, self.log, self.database = _free_port(), folder / "letta.log", database
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder, self._python, self._settings, self._secure = folder, python, dict(settings), secure
         self._process: subprocess.Popen[bytes] | None = None
@@ -229,6 +246,7 @@ def running(folder: Path, *, secure: bool = False, more: Mapping[str, str] | Non
             "LETTA_PG_URI": f"{database.url()}?sslmode=disable",
             "LETTA_DISABLE_SQLALCHEMY_POOLING": "false",  # a connection for every statement is four times slower
             "LETTA_DISABLE_TRACING": "true",
+            "LETTA_TRACK_PROVIDER_TRACE": "false",  # what it asked the models would outlive the agent
             "LETTA_DEFAULT_LLM_HANDLE": MODEL,
             "LETTA_DEFAULT_EMBEDDING_HANDLE": EMBEDDING,
             "OPENAI_API_KEY": "none",
@@ -237,7 +255,7 @@ def running(folder: Path, *, secure: bool = False, more: Mapping[str, str] | Non
             "VLLM_HANDLE_BASE": "openai",  # gives openai/gpt-4.1, the name that Letta's cloud has for it
             **(more or {}),
         }
-        server = Server(folder, python, settings, secure=secure)
+        server = Server(folder, python, settings, database.url(), secure=secure)
         held.callback(server.kill)
         server.start()
         yield server

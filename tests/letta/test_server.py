@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from letta.proxy import Proxy
-from letta.server import EMBEDDING, MODEL, Server
+from letta.server import EMBEDDING, MODEL, Place, Server
 from letta_client import APIConnectionError, ConflictError, Letta, NotFoundError
 
 ENDED = ("completed", "failed", "cancelled")
@@ -55,9 +55,11 @@ def erase(client: Letta, agent: str) -> None:
         client.archives.delete(archive)
 
 
-def test_a_memory_agent_learns_and_is_erased_with_all_that_it_knew(letta_client: Letta, subject: str) -> None:
+def test_a_memory_agent_learns_and_is_erased_with_all_that_it_knew(
+    letta_server: Place, letta_client: Letta, subject: str
+) -> None:
     agent = agent_of(letta_client, subject)
-    run = ended(letta_client, learn(letta_client, agent, "Hi, my name is Alice. I love cats!"))
+    run = ended(letta_client, learn(letta_client, agent, f"Hi, my name is Alice {subject}. I love cats!"))
     assert run.status == "completed"
     known = blocks_of(letta_client, agent)
     assert "my name is Alice" in known["human"]
@@ -65,14 +67,18 @@ def test_a_memory_agent_learns_and_is_erased_with_all_that_it_knew(letta_client:
 
     first = letta_client.agents.passages.create(agent, text="I love cats", tags=["user"])[0]
     assert first.archive_id is not None
-    said = [{"text": "My job is teaching", "tags": ["user"]}, {"text": "Nice!", "tags": ["assistant"]}]
+    said = [{"text": f"My job is teaching {subject}", "tags": ["user"]}, {"text": "Nice!", "tags": ["assistant"]}]
     letta_client.archives.passages.create_many(first.archive_id, passages=said)  # type: ignore[arg-type]
     found = letta_client.agents.passages.search(agent, query="animals", top_k=1).results
     assert [each.content for each in found] == ["I love cats"]
 
+    if letta_server.database is not None:
+        assert {"agents", "block", "messages", "archival_passages"} <= set(letta_server.tables_with(subject))
     erase(letta_client, agent)
     assert letta_client.agents.list(tags=[subject]).items == []
     assert list(letta_client.passages.search(archive_id=first.archive_id)) == []
+    if letta_server.database is not None:
+        assert letta_server.tables_with(subject) == []
 
 
 def test_a_text_says_how_the_model_treats_it(letta_client: Letta, subject: str) -> None:
