@@ -81,6 +81,7 @@ class ItemSnapshot:
         self.vectors = Column(np.float32, max(dimension, 1))
         self.vector_rows = Column(np.int64)
         self.vector_starts = Column(np.int64)
+        self._one_each = True  # vector; then rows of vectors are rows of items, and nothing more is noted of them
         self.dead = 0
         self.extend(delta)
 
@@ -115,6 +116,13 @@ class ItemSnapshot:
             self._add_vectors(vectors, start)
 
     def _add_vectors(self, vectors: Sequence[bytes], start: int) -> None:
+        if self._one_each and set(map(len, vectors)) == {2 * self._dimension}:
+            self.vectors.extend(np.frombuffer(b"".join(vectors), "<f2").reshape(-1, self._dimension))
+            return
+        if self._one_each:
+            self._one_each = False
+            self.vector_rows.extend(np.arange(start))
+            self.vector_starts.extend(np.arange(start))
         sizes = np.fromiter(map(len, vectors), np.int64, len(vectors))
         # What another model of the same name made with another dimension cannot be compared.
         counts = np.where(sizes % (2 * self._dimension) == 0, sizes // (2 * self._dimension), 0)
@@ -136,6 +144,8 @@ class ItemSnapshot:
     def rank(self, ranking: ItemRanking) -> Ordered:
         """The live items with what is needed to put them in order."""
         live, (scores, scored) = self.live.values, self._scores(ranking)
+        if scored is live and not self.dead:
+            return Ordered(self.ids.values, scores, self.ids.values[:0])
         rows, rest = np.flatnonzero(live & scored), np.flatnonzero(live & ~scored)
         return Ordered(self.ids.values[rows], scores[rows], self.ids.values[rest])
 
@@ -166,11 +176,13 @@ class ItemSnapshot:
 
     def _cosines(self, vector: Sequence[float] | None) -> tuple[Scores, Mask]:
         """The cosine of every row's nearest vector, and which rows have any."""
-        scores, embedded = np.zeros(len(self.ids.values), np.float32), np.zeros(len(self.ids.values), np.bool_)
-        if vector is None or not len(self.vector_rows.values):
-            return scores, embedded
+        if vector is None or not len(self.vectors.values):
+            return np.zeros(len(self.ids.values), np.float32), np.zeros(len(self.ids.values), np.bool_)
         asked = unit_rows(np.asarray(vector, np.float32)[None, :])[0]
         cosines = self.vectors.values @ asked
+        if self._one_each:
+            return cosines, self.live.values
+        scores, embedded = np.zeros(len(self.ids.values), np.float32), np.zeros(len(self.ids.values), np.bool_)
         rows = self.vector_rows.values
         embedded[rows] = self.live.values[rows]
         scores[rows] = np.maximum.reduceat(cosines, self.vector_starts.values)

@@ -162,7 +162,8 @@ class SQLiteItemStore(ItemStore):
             with closing(_newest(connection, query)) as newest:
                 if query.accept is None and not query.omit_expired:
                     return [(item_of(row), None) for row in islice(newest, query.offset, None)]
-                return list(_page(query, ((row, None) for row in newest), self._database.now()))
+                page = islice(_accepted(query, newest, self._database.now()), query.offset, query.offset + query.limit)
+                return [(item_of(row, value), None) for row, value in page]
 
     def _best(
         self, connection: sqlite3.Connection, query: ItemQuery, ranking: ItemRanking, listings: Listings | None
@@ -179,7 +180,7 @@ class SQLiteItemStore(ItemStore):
 
             def page(ordered: Iterable[Ranked], size: int) -> list[tuple[ItemRow, float | None]]:
                 if listings is None or query.omit_expired:
-                    return list(_page(query, _looked_up(connection, ordered, size), now))
+                    return _page(query, _looked_up(connection, ordered, size), now)
                 return listings.ranked_page(connection, query, ordered, size)
 
             if query.hints and len(ranked) > _PROBE * size:
@@ -381,34 +382,30 @@ def _forget_gone(connection: sqlite3.Connection) -> None:
 # search
 
 
-def _page(query: ItemQuery, found: Iterable[_Found], now: int) -> Iterator[tuple[ItemRow, float | None]]:
+def _page(query: ItemQuery, ranked: Iterable[_Found], now: int) -> list[tuple[ItemRow, float | None]]:
     """The page asked for of what is accepted, in the order given; what is behind it is not looked at."""
-    number = 0
-    for row, score in found if query.limit else ():
+    accepted = ((row, value, score) for row, score in ranked for _, value in _accepted(query, (row,), now))
+    page = islice(accepted, query.offset, query.offset + query.limit)
+    return [(item_of(row, value), score) for row, value, score in page]
+
+
+def _accepted(query: ItemQuery, found: Iterable[rows.Row], now: int) -> Iterator[tuple[rows.Row, dict[str, Any]]]:
+    """What is accepted, with its value, in the order given."""
+    for row in found:
         if query.omit_expired and row[_EXPIRES] is not None and row[_EXPIRES] <= now:
             continue
-        value = None if query.accept is None else _value(row)
-        if value is not None and query.accept is not None and not query.accept(value):
-            continue
-        number += 1
-        if number > query.offset:
-            yield item_of(row, value), score
-        if number == query.offset + query.limit:
-            return
+        value = _value(row)
+        if query.accept is None or query.accept(value):
+            yield row, value
 
 
-def _newest(connection: sqlite3.Connection, query: ItemQuery) -> Generator[rows.Row, None, None]:
+def _newest(connection: sqlite3.Connection, query: ItemQuery) -> sqlite3.Cursor | Generator[rows.Row, None, None]:
     """The items below a namespace that fit the hints, the last written first."""
     size = query.offset + query.limit
     limit = size if query.accept is None and not query.omit_expired else -1
     places = _first_two_below(connection, query.prefix)
     if len(places) == 2 and query.prefix and not _most(connection, query.prefix):
-        # One namespace after the other, and not in the order of writing: only the numbers are sorted.
-        with one_state(connection):
-            numbers = _matching(connection, ([_BELOW], list(_bounds(query.prefix))), query.hints, limit)
-            for row, _ in _looked_up(connection, ((number, None) for number in numbers), size):
-                yield row
-        return
+        return _newest_of_few(connection, query, limit)
     if len(places) == 2:
         conditions = ["n.path >= ?", "n.path < ?"] if query.prefix else []
         where, more = _where(conditions, _bounds(query.prefix) if query.prefix else (), query.hints)
@@ -418,9 +415,16 @@ def _newest(connection: sqlite3.Connection, query: ItemQuery) -> Generator[rows.
         where, more = _where(["i.namespace = ?"], [no], query.hints)
         more, statement = [path, *more], f"SELECT ?, {_COLUMNS} FROM item i {where} ORDER BY i.id DESC LIMIT ?"
     else:
-        return
-    with closing(connection.execute(statement, (*more, limit))) as found:
-        yield from found
+        more, statement = [], "SELECT 1 LIMIT 0 * ?"
+    return connection.execute(statement, (*more, limit))
+
+
+def _newest_of_few(connection: sqlite3.Connection, query: ItemQuery, limit: int) -> Generator[rows.Row, None, None]:
+    """The same one namespace after the other, and not in the order of writing: only the numbers are sorted."""
+    with one_state(connection):
+        numbers = _matching(connection, ([_BELOW], list(_bounds(query.prefix))), query.hints, limit)
+        for row, _ in _looked_up(connection, ((number, None) for number in numbers), query.offset + query.limit):
+            yield row
 
 
 def _looked_up(connection: sqlite3.Connection, ordered: Iterable[Ranked], size: int) -> Iterator[_Found]:
