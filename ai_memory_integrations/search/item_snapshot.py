@@ -21,6 +21,7 @@ from ai_memory_integrations.search.text import query_terms
 
 MAX_BYTES = 256 * 1024 * 1024
 _ROW_BYTES = 32
+_FEW = 200
 
 
 class IndexedItem(NamedTuple):
@@ -206,12 +207,17 @@ class Ordered:
     def best(self, count: int) -> list[Ranked]:
         """The first *count* of the one order: best first, of equal ones the last written; then those without a score,
         the last written first."""
-        rows = np.arange(len(self.ids))
-        if count < len(rows):
-            least = np.partition(self.scores, len(rows) - count)[len(rows) - count] if count else np.float32(np.inf)
-            rows = np.flatnonzero(self.scores >= least)
-        rows = rows[np.lexsort((-self.ids[rows], -self.scores[rows]))][:count]
-        found: list[Ranked] = list(zip(self.ids[rows].tolist(), self.scores[rows].tolist(), strict=True))
+        found: list[Ranked]
+        if len(self.ids) <= _FEW:  # a short list is in order before NumPy is under way
+            pairs = sorted(zip(self.scores.tolist(), self.ids.tolist(), strict=True), reverse=True)[:count]
+            found = [(number, score) for score, number in pairs]
+        else:
+            rows = np.arange(len(self.ids))
+            if count < len(rows):
+                least = np.partition(self.scores, len(rows) - count)[len(rows) - count] if count else np.float32(np.inf)
+                rows = np.flatnonzero(self.scores >= least)
+            rows = rows[np.lexsort((-self.ids[rows], -self.scores[rows]))][:count]
+            found = list(zip(self.ids[rows].tolist(), self.scores[rows].tolist(), strict=True))
         missing = count - len(found)
         return found + [(number, None) for number in self.unscored[::-1][:missing].tolist()]
 
@@ -259,6 +265,11 @@ class ItemSnapshots:
         slot = self._slot(place)
         with slot.lock:
             return self._refresh(place, slot, read).rank(ranking)
+
+    def __contains__(self, place: Place) -> bool:
+        """Whether a namespace was searched lately."""
+        with self._lock:
+            return place in self._slots
 
     def _slot(self, place: Place) -> _Slot:
         with self._lock:

@@ -124,8 +124,11 @@ def test_a_snapshot_that_grew_ranks_like_one_made_at_once(
     assert {number for number, _ in grown.rank(ranking)} == {item.id for item in items} - set(dead)
 
 
-@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, None]), max_size=40), st.integers(0, 45))
-def test_the_first_few_are_the_beginning_of_the_whole_order(scores: list[float | None], count: int) -> None:
+@given(
+    st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, None]), max_size=40), st.integers(0, 45), st.sampled_from([1, 12])
+)
+def test_the_first_few_are_the_beginning_of_the_whole_order(scores: list[float | None], count: int, times: int) -> None:
+    scores = scores * times
     with_score = [n for n, score in enumerate(scores) if score is not None]
     ordered = Ordered(
         np.array(with_score, np.int64),

@@ -176,10 +176,11 @@ class SQLiteItemStore(ItemStore):
         snapshots = ItemSnapshots() if listings is None else self._process_memory().snapshots
         with one_state(connection):
             place, read = place_of(path_of(query.prefix), ranking), reader(connection, query.prefix, ranking)
+            first = place not in snapshots
             ranked = snapshots.rank(place, read, ranking)
 
             def page(ordered: Iterable[Ranked], size: int) -> list[tuple[ItemRow, float | None]]:
-                if listings is None or query.omit_expired:
+                if listings is None or query.omit_expired or first:
                     return _page(query, _looked_up(connection, ordered, size), now)
                 return listings.ranked_page(connection, query, ordered, size)
 
