@@ -6,7 +6,8 @@ sees in its system prompt, then it ends the turn. The embedding model hashes wor
 
 A text can say how it wants to be treated; directives work for that text alone, so tests share one model:
 
-    [[status=500]]      answer with this HTTP status; [[times=2]] beside it: only to the first two calls
+    [[status=500]]      answer with this HTTP status; [[times=2]] beside it: only to the first two calls;
+                        [[after=1]]: not to the first one
     [[sleep=3]]         wait so many seconds before each answer
     [[drop]]            close the connection without an answer
     [[noop]]            end the turn without an edit
@@ -172,7 +173,9 @@ class Handler(BaseHTTPRequestHandler):
             return False
         with self.model.lock:
             self.model.refused[text] += 1
-            enough = self.model.refused[text] > int(wanted.get("times", "1000000"))
+            number = self.model.refused[text]
+            after = int(wanted.get("after", "0"))
+            enough = not after < number <= after + int(wanted.get("times", "1000000"))
         if not enough:
             status = int(wanted["status"])
             self._answer({"error": {"message": f"refused with {status}", "type": "stub", "code": "stub"}}, status)

@@ -12,10 +12,11 @@ from letta.server import Place
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.letta.store import LettaStore
 from ai_memory_integrations.backends.sqlite import SQLiteStore
-from ai_memory_integrations.ports import Store
+from ai_memory_integrations.ports import Backend, Store
 from ai_memory_integrations.testing.contracts.backend import BackendContract
 from ai_memory_integrations.testing.contracts.journal import JournalContract
 from ai_memory_integrations.testing.contracts.notes import NotesContract
+from ai_memory_integrations.types import Passage, PassageQuery
 
 
 class OnLetta:
@@ -34,7 +35,24 @@ class OnLetta:
 
 
 class TestBackendOnLetta(OnLetta, BackendContract):
-    pass
+    """Letta finds by meaning: something is always the nearest, and what was asked for comes first."""
+
+    def test_a_passage_is_found_directly_after_it_was_added(self, backend: Backend) -> None:
+        backend.create_subject("sarah")
+        for number in range(5):
+            backend.add_passages("sarah", [Passage(text=f"number{number} of the cats")])
+            found = backend.search_passages("sarah", PassageQuery(text=f"number{number}"))
+            assert found[0].text == f"number{number} of the cats"
+            assert len(found) == number + 1
+
+    def test_a_passage_with_a_known_id_replaces_the_old_one(self, backend: Backend) -> None:
+        backend.create_subject("sarah")
+        passage = Passage(text="cats")
+        backend.add_passages("sarah", [passage])
+        assert len(backend.search_passages("sarah", PassageQuery(text="cats"))) == 1
+        backend.add_passages("sarah", [passage.model_copy(update={"text": "dogs"})])
+        assert [each.text for each in backend.list_passages("sarah")] == ["dogs"]
+        assert [each.text for each in backend.search_passages("sarah", PassageQuery(text="cats"))] == ["dogs"]
 
 
 class TestJournalOnLetta(OnLetta, JournalContract):

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 
 from ai_memory_integrations.backends.letta.agents import Agents
+from ai_memory_integrations.backends.letta.archive import Archive
 from ai_memory_integrations.backends.letta.blocks import Blocks
 from ai_memory_integrations.backends.letta.erasure import Erasure
 from ai_memory_integrations.backends.letta.server import LettaServer
@@ -43,6 +44,7 @@ class LettaBackend(Backend):
         server: LettaServer,
         agents: Agents,
         blocks: Blocks,
+        archive: Archive,
     ) -> None:
         self._record = record
         self._journal = journal
@@ -50,7 +52,7 @@ class LettaBackend(Backend):
         self._server = server
         self._agents = agents
         self._blocks = blocks
-        self._archive = record
+        self._archive = archive
         self._erasure = Erasure(record, journal, notes, server, agents)
 
     # subjects
@@ -208,6 +210,7 @@ class LettaBackend(Backend):
 
     def send_passages(self, subject_id: str) -> None:
         """Send the passages that wait."""
+        self._archive.send(subject_id, self.agent_of(subject_id))
 
     # passages
 

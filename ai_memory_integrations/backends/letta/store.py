@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ai_memory_integrations.backends.letta.agents import Agents, AgentSettings
+from ai_memory_integrations.backends.letta.archive import Archive
 from ai_memory_integrations.backends.letta.backend import LettaBackend
 from ai_memory_integrations.backends.letta.blocks import Blocks
+from ai_memory_integrations.backends.letta.delivery import PATIENCE, Patience
 from ai_memory_integrations.backends.letta.learner import LettaLearner
 from ai_memory_integrations.backends.letta.names import Names
 from ai_memory_integrations.backends.letta.own_notes import NotesUnder
@@ -26,8 +28,8 @@ class LettaStore:
     """Subjects, blocks and passages at Letta; messages, runs, versions and items in the store *record*.
 
     *namespace* keeps the subjects of several applications on one server apart. *stale* is for how many seconds a
-    read of blocks may be answered without asking Letta again. Nothing is opened before its first use; *record* is
-    closed with this store.
+    read of blocks may be answered without asking Letta again, *patience* how long Letta's runs are waited for. Nothing
+    is opened before its first use; *record* is closed with this store.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class LettaStore:
         namespace: str = "",
         settings: AgentSettings | None = None,
         stale: float = 0.0,
+        patience: Patience = PATIENCE,
     ) -> None:
         self.url = url
         self.server = server
@@ -62,8 +65,17 @@ class LettaStore:
             names=names,
             stale=stale,
         )
+        archive = Archive(
+            self.record.backend,
+            self.record.journal,
+            self.record.notes,
+            server,
+            self.agents,
+            names=names,
+            embedding=self.settings.embedding,
+        )
         self.backend = LettaBackend(
-            self.record.backend, self.record.journal, self.record.notes, server, self.agents, self.blocks
+            self.record.backend, self.record.journal, self.record.notes, server, self.agents, self.blocks, archive
         )
         self.notes: Notes = NotesUnder(self.record.notes, "own/")
         self.learner: Learner | None = LettaLearner(
@@ -72,6 +84,7 @@ class LettaStore:
             record=self.record.backend,
             journal=self.record.journal,
             notes=self.record.notes,
+            patience=patience,
         )
         self.vectors: VectorIndex | None = None
 
