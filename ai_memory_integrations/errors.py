@@ -336,8 +336,8 @@ class NotAStoreError(BackendError):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
-            f"{path!r} is not a memory file of this package: {reason}. It was left as it is; choose another path, "
-            "or restore it from a backup."
+            f"{path!r} is not a memory of this package: {reason}. It was left as it is; choose another place, or "
+            "restore it from a backup."
         )
 
 

@@ -1,10 +1,12 @@
-"""Fixtures on a real PostgreSQL: one server for each test process, begun by the first test that asks for it."""
+"""Places for a memory: a file, and a real PostgreSQL. There is one server for each test process, begun by the first
+test that asks for it."""
 
 from __future__ import annotations
 
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import postgres_server
@@ -60,3 +62,12 @@ def new_postgres_url(postgres: postgres_server.Server, postgres_connection: Any)
     yield new
     for schema in schemas:
         postgres_connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where nothing is kept yet: a file, then a PostgreSQL schema."""
+    if request.param == "sqlite":
+        return str(tmp_path / "memory.db")
+    url: str = request.getfixturevalue("postgres_url")
+    return url

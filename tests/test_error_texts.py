@@ -131,8 +131,8 @@ TEXTS: list[tuple[errors.AIMemoryError, str]] = [
     (
         errors.NotAStoreError("notes.txt", "file is not a database"),
         (
-            "'notes.txt' is not a memory file of this package: file is not a database. It was left as it is; "
-            "choose another path, or restore it from a backup."
+            "'notes.txt' is not a memory of this package: file is not a database. It was left as it is; choose another "
+            "place, or restore it from a backup."
         ),
     ),
     (

@@ -43,9 +43,9 @@ print("ok")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_children_of_a_fork_go_on_with_a_memory_in_use(tmp_path: Path) -> None:
+def test_children_of_a_fork_go_on_with_a_memory_in_use(place: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SCRIPT, str(tmp_path / "memory.db")],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SCRIPT, place],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -64,15 +64,14 @@ def count(path: str, number: int) -> int:
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_processes_share_a_file(tmp_path: Path, method: str) -> None:
+def test_processes_share_a_place(place: str, method: str) -> None:
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system cannot start processes by {method}")
-    path = str(tmp_path / "memory.db")
     with multiprocessing.get_context(method).Pool(3) as pool:
-        pool.starmap(count, [(path, number) for number in range(3)])
+        pool.starmap(count, [(place, number) for number in range(3)])
     from ai_memory_integrations import Memory
 
-    with Memory(path) as memory:
+    with Memory(place) as memory:
         assert len(memory.list_messages("shared")) == 30
         assert memory.drain(PATIENCE)
         assert memory.stats().waiting == 0

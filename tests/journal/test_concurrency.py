@@ -1,10 +1,9 @@
-"""Many threads in many processes on one file."""
+"""Many threads in many processes on one place."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from journal.workers import LOG, compete, forked, open_memory
@@ -15,12 +14,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 PROCESSES, THREADS, TIMES = 4, 8, 5
 
 
-def test_four_processes_of_eight_threads_lose_no_edit_and_no_message(tmp_path: Path) -> None:
-    path = str(tmp_path / "memory.db")
+def test_four_processes_of_eight_threads_lose_no_edit_and_no_message(place: str) -> None:
     started = []
     for number in range(PROCESSES):
         ours, theirs = forked().Pipe(duplex=False)
-        process = forked().Process(target=compete, args=(path, f"p{number}", THREADS, TIMES, theirs), daemon=True)
+        process = forked().Process(target=compete, args=(place, f"p{number}", THREADS, TIMES, theirs), daemon=True)
         process.start()
         theirs.close()
         started.append((process, ours))
@@ -30,7 +28,7 @@ def test_four_processes_of_eight_threads_lose_no_edit_and_no_message(tmp_path: P
         errors.close()
 
     words = [f"p{p}-{t}-{n}." for p in range(PROCESSES) for t in range(THREADS) for n in range(TIMES)]
-    with open_memory(path) as memory:
+    with open_memory(place) as memory:
         assert memory.drain(timeout=PATIENCE)
         assert Counter(message.id for message in memory.list_messages("ann")) == Counter(word[:-1] for word in words)
         log = (memory.get_memory(LOG.label, subject_id="ann") or "").splitlines()

@@ -8,8 +8,8 @@ import sqlite3
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,13 +19,12 @@ from journal.workers import LOG, SUBJECTS, finish, forked, learn, open_memory, w
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 
 
-def test_what_was_acknowledged_survives_kill_9_and_is_learnt_once(tmp_path: Path) -> None:
-    path = str(tmp_path / "memory.db")
+def test_what_was_acknowledged_survives_kill_9_and_is_learnt_once(place: str) -> None:
     acknowledged: set[tuple[str, str]] = set()
     for number in range(ROUNDS):
-        acknowledged |= _round(path, number)
-    assert _ask(finish, path) is True
-    with open_memory(path, "off") as memory:
+        acknowledged |= _round(place, number)
+    assert _ask(finish, place) is True
+    with open_memory(place, "off") as memory:
         assert memory.stats().waiting == memory.stats().running == memory.stats().failed == 0
         for subject in SUBJECTS:
             kept = {message.id for message in memory.list_messages(subject)}
@@ -34,9 +33,9 @@ def test_what_was_acknowledged_survives_kill_9_and_is_learnt_once(tmp_path: Path
             assert Counter(passage.text for passage in memory.list_passages(subject_id=subject)) == once
             log = (memory.get_memory(LOG.label, subject_id=subject) or "").splitlines()
             assert Counter(line for line in log if line != "big") == once
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
+    if "://" not in place:
+        with closing(sqlite3.connect(place)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert len(acknowledged) > ROUNDS
 
 

@@ -18,7 +18,14 @@ from ai_memory_integrations.types import Append, Archive, Block, BlockSpec, Edit
 SUBJECTS = ("ann", "bob", "cat")
 _LOADED_LATE = [
     f"ai_memory_integrations.{name}"
-    for name in ("backends.owner", "backends.sqlite", "backends.urls", "learning.scheduler", "search.text")
+    for name in (
+        "backends.owner",
+        "backends.postgres.store",
+        "backends.sqlite",
+        "backends.urls",
+        "learning.scheduler",
+        "search.text",
+    )
 ]
 LOG = BlockSpec(label="log", value="\n".join(["big"] * 5000), limit=1_000_000)
 

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ai_memory_integrations.backends import rows
-from ai_memory_integrations.backends.postgres.connection import Database, Session, repeated
+from ai_memory_integrations.backends.postgres.connection import Database, repeated
 from ai_memory_integrations.backends.postgres.schema import SUBJECT_TABLES
+from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.errors import (
     BackendError,
     BlockLimitError,

@@ -14,7 +14,7 @@ import random
 import select
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -23,93 +23,18 @@ from psycopg.pq import TransactionStatus
 
 from ai_memory_integrations import forking
 from ai_memory_integrations.backends.postgres import texts
-from ai_memory_integrations.backends.postgres.address import SCHEMA, Address
+from ai_memory_integrations.backends.postgres.address import Address
 from ai_memory_integrations.backends.postgres.failures import is_conflict, translated
-from ai_memory_integrations.backends.postgres.schema import (
-    APPLICATION,
-    MIGRATIONS,
-    OLDEST_SERVER,
-    SCHEMA_VERSION,
-)
+from ai_memory_integrations.backends.postgres.migration import prepare
+from ai_memory_integrations.backends.postgres.schema import APPLICATION
+from ai_memory_integrations.backends.postgres.session import ONE_STATE, WAIT_SECONDS, WRITING, Session
 from ai_memory_integrations.backends.rows import Row
-from ai_memory_integrations.errors import BackendError, BackendUnavailableError, NewerSchemaError, NotAStoreError
+from ai_memory_integrations.errors import BackendError, BackendUnavailableError
 
-WAIT_SECONDS = 30.0
-"""How long to wait for a lock or a free connection."""
-
-_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '{WAIT_SECONDS:g}s'"
-_ONE_STATE = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Session:
-    """A connection in use. In statements `ai_memory.` stands for the schema of the store."""
-
-    def __init__(self, connection: psycopg.Connection[Row], schema: str) -> None:
-        self.connection = connection
-        self._schema = schema
-        self.locked: dict[str, int] | None = None
-        """The numbers of the subjects locked by the transaction under way; None when none may be locked."""
-
-    def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> psycopg.Cursor[Row]:
-        return self.connection.execute(_qualified(statement, self._schema), values, binary=True)
-
-    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """The same statement for each row, without waiting in between."""
-        with self.connection.cursor() as cursor:
-            cursor.executemany(_qualified(statement, self._schema), rows)
-
-    def now(self) -> int:
-        """Microseconds since 1970 by the clock that all times in this store come from."""
-        return int(self.value("SELECT ai_memory.now_us()"))
-
-    def value(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
-        """The first value of the first row; None without a row."""
-        row = self.execute(statement, values).fetchone()
-        return None if row is None else row[0]
-
-    def subject_no(self, subject_id: str) -> int | None:
-        """The number of a subject, None for an unknown one. In a transaction it is locked until the end of that."""
-        if self.locked is None:
-            found = self.value("SELECT no FROM ai_memory.subject WHERE subject_id = %s", (subject_id,))
-        elif subject_id in self.locked:
-            return self.locked[subject_id]
-        else:
-            found = self.value("SELECT no FROM ai_memory.subject WHERE subject_id = %s FOR UPDATE", (subject_id,))
-            if found is not None:
-                self.locked[subject_id] = found
-        return None if found is None else int(found)
-
-    def forget_subject(self, subject_id: str) -> None:
-        """The subject was deleted: its number is no more."""
-        if self.locked is not None:
-            self.locked.pop(subject_id, None)
-
-    @property
-    def in_transaction(self) -> bool:
-        return self.connection.info.transaction_status != TransactionStatus.IDLE
-
-    def begin(self, statement: str) -> None:
-        """Begin a transaction: several statements in one go, so no parameters."""
-        self.connection.execute(statement, prepare=False)
-
-    def roll_back(self) -> None:
-        """Undo what is under way. A connection that cannot is closed, which undoes it as well."""
-        self.locked = None
-        if self.connection.closed:
-            return
-        try:
-            self.connection.execute("ROLLBACK")
-        except psycopg.Error:
-            self.connection.close()
-
-
-@functools.lru_cache(maxsize=1024)
-def _qualified(statement: str, schema: str) -> str:
-    return statement if schema == SCHEMA else statement.replace(f"{SCHEMA}.", f'"{schema}".')
 
 
 class _Here(threading.local):
@@ -176,7 +101,7 @@ class Database:
         here, process = self._here, self._process
         # Ctrl-C may come between any two calls: whatever was begun is undone.
         try:
-            session.begin(_BEGIN)
+            session.script(WRITING)
             session.locked = {}
             here.session = session
             yield
@@ -241,7 +166,7 @@ class Database:
         if session.in_transaction:
             yield True
             return
-        session.begin(_ONE_STATE)
+        session.script(ONE_STATE)
         try:
             yield False
             session.execute("COMMIT")
@@ -414,64 +339,3 @@ def _unless_said(conninfo: str) -> dict[str, Any]:
         "tcp_user_timeout": 60_000,
     }
     return {name: value for name, value in wanted.items() if name not in said}
-
-
-# tables
-
-
-def prepare(session: Session, address: Address) -> None:
-    """Check that the schema is ours, then bring its tables to the current version."""
-    version = session.connection.info.server_version
-    if version < OLDEST_SERVER * 10_000:
-        raise BackendError(
-            f"{address.shown!r} is PostgreSQL {version // 10_000}, and at least {OLDEST_SERVER} is needed: upgrade the "
-            "server, or name another"
-        )
-    encoding = session.value("SHOW server_encoding")
-    if encoding != "UTF8":
-        raise BackendError(
-            f"the database of {address.shown!r} keeps text in {encoding}, which cannot hold every text. Make one with: "
-            "CREATE DATABASE memory ENCODING 'UTF8' TEMPLATE template0"
-        )
-    if _version(session, address) == SCHEMA_VERSION:
-        return
-    session.begin(_BEGIN)
-    try:
-        # Another process may have been faster: look again, now that nobody else does the same.
-        session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{APPLICATION} {address.schema}",))
-        before = _version(session, address)
-        if before == 0 and session.value("SELECT to_regnamespace(%s)::text", (f'"{address.schema}"',)) is None:
-            session.execute(f'CREATE SCHEMA "{address.schema}"')
-        for step in MIGRATIONS[before:]:
-            for statement in step.split(";\n"):
-                if statement.strip():
-                    session.execute(statement)
-        session.execute(
-            "INSERT INTO ai_memory.meta VALUES ('application', %s), ('schema_version', %s) "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (APPLICATION, str(SCHEMA_VERSION)),
-        )
-        session.execute("COMMIT")
-    except psycopg.errors.DuplicateTable as error:
-        session.roll_back()
-        raise NotAStoreError(
-            address.shown, f"its schema {address.schema!r} has tables of another application"
-        ) from error
-    except BaseException:
-        session.roll_back()
-        raise
-
-
-def _version(session: Session, address: Address) -> int:
-    """The version of the tables, 0 when there are none. Raises: NotAStoreError, NewerSchemaError."""
-    if session.value("SELECT to_regclass(%s)::text", (f'"{address.schema}".meta',)) is None:
-        return 0
-    found: dict[str, str] = {}
-    with suppress(psycopg.errors.UndefinedColumn):  # a table of that name which is not ours
-        found = dict(session.execute("SELECT key, value FROM ai_memory.meta").fetchall())
-    if found.get("application") != APPLICATION:
-        raise NotAStoreError(address.shown, f"the table {address.schema}.meta belongs to another application")
-    version = int(found["schema_version"])
-    if version > SCHEMA_VERSION:
-        raise NewerSchemaError(address.shown, version, SCHEMA_VERSION)
-    return version

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from ai_memory_integrations.backends import rows
-from ai_memory_integrations.backends.postgres.connection import Database, Session, repeated
+from ai_memory_integrations.backends.postgres.connection import Database, repeated
+from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.ports import EmbedderRecord, Unembedded, VectorIndex
 from ai_memory_integrations.search.snapshot import IndexDelta, IndexRow, IndexState, SubjectGoneError
 from ai_memory_integrations.types import Metadata

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ai_memory_integrations.backends.item_rows import bounds
-from ai_memory_integrations.backends.postgres.connection import Database, Session
+from ai_memory_integrations.backends.postgres.connection import Database
+from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.ports import ItemRanking
 from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemState, Read
 

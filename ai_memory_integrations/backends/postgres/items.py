@@ -29,7 +29,9 @@ from ai_memory_integrations.backends.item_rows import (
     place_of,
     ttl_micros,
 )
-from ai_memory_integrations.backends.postgres.connection import Database, Session, repeated
+from ai_memory_integrations.backends.postgres.connection import Database, repeated
+from ai_memory_integrations.backends.postgres.session import Session
+from ai_memory_integrations.backends.rows import Row
 from ai_memory_integrations.ports import ItemHint, ItemKey, ItemPut, ItemQuery, ItemRanking, ItemRow, ItemStore
 
 if TYPE_CHECKING:
@@ -102,15 +104,11 @@ class PostgresItemStore(ItemStore):
             self._here.committed = False
             writing = _Writing.begin(session)
             last: dict[_Place, ItemPut] = {}
-            removed: set[_Place] = set()
             for put in puts:
                 place = (path_of(put.namespace), put.key)
-                last.pop(place, None)
-                last[place] = put  # the order of the last writes
-                if put.value is None:
-                    removed.add(place)
-            numbers = _namespaces(session, {path for path, _ in last}, make=[path for path, _ in last.keys() - removed])
-            writing.write(numbers, last, removed)
+                last.pop(place, None)  # so that the last one written is the last one in the order
+                last[place] = put
+            writing.write(_namespaces(session, last), last)
 
     @repeated
     def touch_items(self, keys: Sequence[ItemKey]) -> None:
@@ -211,14 +209,15 @@ _Place = tuple[bytes, str]
 """The path of a namespace and a key in it."""
 
 
-def _namespaces(session: Session, paths: Iterable[bytes], *, make: Sequence[bytes]) -> dict[bytes, int]:
-    """The numbers of namespaces; of those that are not there only the ones to *make*."""
-    if make:
-        session.execute(
-            "INSERT INTO ai_memory.item_namespace(path) SELECT DISTINCT unnest(%s::bytea[]) ON CONFLICT DO NOTHING",
-            (list(make),),
-        )
-    found = session.execute("SELECT path, no FROM ai_memory.item_namespace WHERE path = ANY(%s)", (list(paths),))
+def _namespaces(session: Session, puts: Mapping[_Place, ItemPut]) -> dict[bytes, int]:
+    """The numbers of the namespaces that are written to, and of those that are there."""
+    session.execute(
+        "INSERT INTO ai_memory.item_namespace(path) SELECT DISTINCT unnest(%s::bytea[]) ON CONFLICT DO NOTHING",
+        ([path for (path, _), put in puts.items() if put.value is not None],),
+    )
+    found = session.execute(
+        "SELECT path, no FROM ai_memory.item_namespace WHERE path = ANY(%s)", ([path for path, _ in puts],)
+    )
     return dict(found.fetchall())
 
 
@@ -234,24 +233,23 @@ class _Writing:
     def begin(session: Session) -> _Writing:
         return _Writing(session, *session.execute(_LOCK).fetchall()[0])
 
-    def write(self, numbers: Mapping[bytes, int], puts: Mapping[_Place, ItemPut], removed: Collection[_Place]) -> None:
-        """Replace what is there. What was removed on the way, or had expired, is another item afterwards."""
+    def write(self, numbers: Mapping[bytes, int], puts: Mapping[_Place, ItemPut]) -> None:
+        """Replace what is there. What had expired is another item afterwards."""
         now = self.session.now()
         created = self._remove([(numbers[path], key) for path, key in puts if path in numbers], now)
-        items, searched = [], []
-        for place, put in puts.items():
+        items, searched = list[Row](), list[Row]()
+        for (path, key), put in puts.items():
             if put.value is None:
                 continue
-            no, ttl = numbers[place[0]], ttl_micros(put.ttl)
-            since = now if place in removed else created.get((no, put.key), now)
             self.last += 1
+            no, ttl = numbers[path], ttl_micros(put.ttl)
             expires = None if ttl is None else now + ttl
-            items.append((self.last, no, put.key, encoded(put.value), since, now, ttl, expires))
+            items.append((self.last, no, key, encoded(put.value), created.get((no, key), now), now, ttl, expires))
             if put.terms or put.vectors:
                 searched.append((self.last, put.terms, put.embedder, put.vectors))
         self.session.many("INSERT INTO ai_memory.item VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", items)
         self.session.many("INSERT INTO ai_memory.item_search VALUES (%s, %s, %s, %s)", searched)
-        self.end({numbers[path] for path, _ in removed if path in numbers})
+        self.end({numbers[path] for (path, _), put in puts.items() if put.value is None and path in numbers})
 
     def _remove(self, places: Sequence[tuple[int, str]], now: int) -> dict[tuple[int, str], int]:
         """Remove items; when those that had not expired were created."""

@@ -18,7 +18,8 @@ from typing import Any, get_args
 from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.owner import is_gone
 from ai_memory_integrations.backends.postgres.backend import subject_no
-from ai_memory_integrations.backends.postgres.connection import Database, Session, repeated
+from ai_memory_integrations.backends.postgres.connection import Database, repeated
+from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.errors import RunNotFoundError, StaleClaimError
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.ports import Appended, Claim, Journal

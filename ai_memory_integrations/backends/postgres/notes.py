@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ai_memory_integrations.backends import rows
-from ai_memory_integrations.backends.postgres.connection import Database, Session, repeated
+from ai_memory_integrations.backends.postgres.connection import Database, repeated
+from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.errors import SubjectNotFoundError
 
 _NOTE = "FROM ai_memory.note n JOIN ai_memory.subject s ON s.no = n.subject"

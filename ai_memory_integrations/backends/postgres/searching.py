@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 
 from ai_memory_integrations.backends import rows
-from ai_memory_integrations.backends.postgres.connection import Database, Session
+from ai_memory_integrations.backends.postgres.connection import Database
 from ai_memory_integrations.backends.postgres.index import allowed_by_metadata, reader
+from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.search.engine import Hit, SearchEngine
 from ai_memory_integrations.search.snapshot import SubjectGoneError
 from ai_memory_integrations.types import Passage, PassageQuery

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.postgres.backend import PostgresBackend
-from ai_memory_integrations.backends.postgres.connection import Database, Session, repeated
+from ai_memory_integrations.backends.postgres.connection import Database, repeated
+from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.errors import InvalidInputError, SubjectExistsError
 from ai_memory_integrations.ports import KeptMessage, LearningState, SubjectRecords, Transfer
 from ai_memory_integrations.types import Block, BlockVersion, Run, Subject

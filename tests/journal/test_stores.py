@@ -1,4 +1,4 @@
-"""The journal in SQLite beside its model: two stores on one file stand for two processes."""
+"""The journals in SQLite and PostgreSQL beside their model: two stores on one place stand for two processes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import postgres_server
 import pytest
 from hypothesis import HealthCheck, settings
 from journal.machine import (
@@ -30,26 +31,35 @@ from journal.model import Claim
 from journal.rounds import ROUNDS, STRESS
 
 from ai_memory_integrations.backends.owner import process_owner
+from ai_memory_integrations.backends.postgres.schema import SUBJECT_TABLES
 from ai_memory_integrations.backends.sqlite import SQLiteStore
+from ai_memory_integrations.backends.urls import open_store
 from ai_memory_integrations.errors import StaleClaimError
+from ai_memory_integrations.ports import Store
 from ai_memory_integrations.types import AT_ONCE, BlockSpec, LearningPolicy, Message, Passage
 
+NewPlace = Callable[[], tuple[str, Callable[[int], None]]]
 LOG = BlockSpec(label="log", description="a line for each message learnt", limit=1_000_000)
 
 
-class SQLiteMachine(JournalMachine):
+class StoreMachine(JournalMachine):
     beside = True
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
+        self.begin_place()
         self.stores = {process: self.open() for process in PROCESSES}
         self.run_ids: dict[int, str] = {}
         self.looks = 0
 
-    def open(self) -> SQLiteStore:
-        path = os.path.join(self.folder.name, "memory.db")
-        return SQLiteStore(path, synchronous="normal", clock=lambda: float(self.model.now))
+    def begin_place(self) -> None:
+        """Make an empty place for the stores."""
+        raise NotImplementedError
+
+    def end_place(self) -> None: ...
+
+    def open(self) -> Store:
+        raise NotImplementedError
 
     def restart(self, process: str) -> None:
         self.stores[process].close()
@@ -61,7 +71,7 @@ class SQLiteMachine(JournalMachine):
         finally:
             for store in self.stores.values():
                 store.close()
-            self.folder.cleanup()
+            self.end_place()
 
     def real(self, verb: str, process: str, *arguments: Any) -> Any:
         store = self.stores[process]
@@ -162,14 +172,14 @@ class SQLiteMachine(JournalMachine):
             due = store.journal.next_due(learner)
             assert (due is not None and due <= 0) == (self.model.claimable(learner) is not None)
 
-    def compare_runs(self, store: SQLiteStore, subject: str) -> None:
+    def compare_runs(self, store: Store, subject: str) -> None:
         expected = [run for run in self.model.runs if run.subject == self.model.subjects.get(subject)]
         found = store.journal.list_runs(subject)[::-1]
         assert [(run.id, run.state, run.learner, run.attempts) for run in found] == [
             (self.run_ids[run.no], run.state, run.learner, run.attempts) for run in expected
         ]
 
-    def compare_texts(self, store: SQLiteStore, subject: str) -> None:
+    def compare_texts(self, store: Store, subject: str) -> None:
         model, no = self.model, self.model.subjects.get(subject)
         for thread in THREADS:
             shown = [(message.id, message.text) for message in store.journal.list_messages(subject, thread)]
@@ -200,16 +210,47 @@ def answering() -> Iterator[list[str]]:
         outcome.append("crashed")
 
 
+@pytest.fixture(scope="session")
+def new_clocked_place(postgres: postgres_server.Server, postgres_connection: Any) -> NewPlace:
+    """Gives an empty place in PostgreSQL, the same one each time, and what sets its clock to a second."""
+    url, execute = f"{postgres.url()}?schema=clocked", postgres_connection.execute
+    with closing(open_store(url)) as store:
+        store.journal.stats()
+    execute("CREATE TABLE clocked.clock(now BIGINT NOT NULL)")
+    execute(
+        "CREATE OR REPLACE FUNCTION clocked.now_us() RETURNS BIGINT LANGUAGE sql VOLATILE "
+        "AS 'SELECT now FROM clocked.clock'"
+    )
+
+    def new_place() -> tuple[str, Callable[[int], None]]:
+        execute("DELETE FROM clocked.clock; INSERT INTO clocked.clock VALUES (0)")
+        execute("; ".join(f"DELETE FROM clocked.{table}" for table in (*SUBJECT_TABLES, "subject")))
+        return url, lambda second: execute("UPDATE clocked.clock SET now = %s", (second * 1_000_000,))
+
+    return new_place
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store whose clock stands still."""
+    if request.param == "sqlite":
+        store: Store = SQLiteStore(str(tmp_path / "memory.db"), clock=lambda: START)
+    else:
+        url, set_clock = request.getfixturevalue("new_clocked_place")()
+        set_clock(START)
+        store = open_store(url)
+    with closing(store):
+        yield store
+
+
 @pytest.fixture
-def journal_with_a_run(tmp_path: Path) -> Iterator[SQLiteStore]:
-    store = SQLiteStore(str(tmp_path / "memory.db"), clock=lambda: START)  # a clock that stands still
+def journal_with_a_run(store: Store) -> Store:
     store.backend.create_subject("ann", [LOG])
     store.journal.append("ann", [Message(role="user", content="hello")], learner="rules", policy=AT_ONCE)
-    yield store
-    store.close()
+    return store
 
 
-def test_what_a_process_held_that_died_on_this_machine_is_taken_over_at_once(journal_with_a_run: SQLiteStore) -> None:
+def test_what_a_process_held_that_died_on_this_machine_is_taken_over_at_once(journal_with_a_run: Store) -> None:
     journal = journal_with_a_run.journal
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -225,9 +266,7 @@ def test_what_a_process_held_that_died_on_this_machine_is_taken_over_at_once(jou
 
 
 @pytest.mark.parametrize("owner", ["another-machine:1", process_owner()], ids=["another machine", "this process"])
-def test_what_a_process_holds_that_lives_or_cannot_be_seen_is_left_to_it(
-    journal_with_a_run: SQLiteStore, owner: str
-) -> None:
+def test_what_a_process_holds_that_lives_or_cannot_be_seen_is_left_to_it(journal_with_a_run: Store, owner: str) -> None:
     journal = journal_with_a_run.journal
     held = journal.claim("rules", owner=owner, lease=LEASE)
     assert held is not None
@@ -235,7 +274,7 @@ def test_what_a_process_holds_that_lives_or_cannot_be_seen_is_left_to_it(
     assert journal.next_due("rules") == LEASE
 
 
-def test_a_learner_at_work_cannot_record_what_was_forgotten_meanwhile(journal_with_a_run: SQLiteStore) -> None:
+def test_a_learner_at_work_cannot_record_what_was_forgotten_meanwhile(journal_with_a_run: Store) -> None:
     journal = journal_with_a_run.journal
     journal.append("ann", [_message("t2", "a", "stay")], learner="rules", policy=AT_ONCE)
     held = journal.claim("rules", owner="elsewhere:1", lease=LEASE)
@@ -248,7 +287,7 @@ def test_a_learner_at_work_cannot_record_what_was_forgotten_meanwhile(journal_wi
     assert [message.text for message in again.messages] == ["stay"]
 
 
-def test_what_an_absent_learner_left_lying_does_not_hold_up_another(journal_with_a_run: SQLiteStore) -> None:
+def test_what_an_absent_learner_left_lying_does_not_hold_up_another(journal_with_a_run: Store) -> None:
     journal = journal_with_a_run.journal
     left = journal.claim("rules", owner="elsewhere:1", lease=LEASE)
     assert left is not None
@@ -264,7 +303,7 @@ def test_what_an_absent_learner_left_lying_does_not_hold_up_another(journal_with
     assert back.messages == left.messages
 
 
-def test_a_run_that_is_retried_collects_no_more_messages(journal_with_a_run: SQLiteStore) -> None:
+def test_a_run_that_is_retried_collects_no_more_messages(journal_with_a_run: Store) -> None:
     journal = journal_with_a_run.journal
     held = journal.claim("rules", owner="elsewhere:1", lease=LEASE)
     assert held is not None
@@ -277,17 +316,75 @@ def test_a_run_that_is_retried_collects_no_more_messages(journal_with_a_run: SQL
     assert again.messages == held.messages
 
 
-def test_a_run_that_somebody_waits_for_stays_due_when_more_is_said(tmp_path: Path) -> None:
-    with closing(SQLiteStore(str(tmp_path / "memory.db"))) as store:
-        store.backend.create_subject("ann")
-        patient = LearningPolicy(batch=100, idle=60, max_wait=600)
-        store.journal.append("ann", [_message("t1", "a", "first")], learner="rules", policy=patient)
-        assert store.journal.claim("rules", owner="elsewhere:1", lease=LEASE) is None
-        store.journal.make_due(subject_id="ann")
-        store.journal.append("ann", [_message("t1", "b", "second")], learner="rules", policy=patient)
-        held = store.journal.claim("rules", owner="elsewhere:1", lease=LEASE)
-        assert held is not None
-        assert [message.text for message in held.messages] == ["first", "second"]
+def test_a_run_that_somebody_waits_for_stays_due_when_more_is_said(store: Store) -> None:
+    store.backend.create_subject("ann")
+    patient = LearningPolicy(batch=100, idle=60, max_wait=600)
+    store.journal.append("ann", [_message("t1", "a", "first")], learner="rules", policy=patient)
+    assert store.journal.claim("rules", owner="elsewhere:1", lease=LEASE) is None
+    store.journal.make_due(subject_id="ann")
+    store.journal.append("ann", [_message("t1", "b", "second")], learner="rules", policy=patient)
+    held = store.journal.claim("rules", owner="elsewhere:1", lease=LEASE)
+    assert held is not None
+    assert [message.text for message in held.messages] == ["first", "second"]
+
+
+class SQLiteMachine(StoreMachine):
+    def begin_place(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+
+    def end_place(self) -> None:
+        self.folder.cleanup()
+
+    def open(self) -> Store:
+        path = os.path.join(self.folder.name, "memory.db")
+        return SQLiteStore(path, synchronous="normal", clock=lambda: float(self.model.now))
+
+
+class PostgresMachine(StoreMachine):
+    """Its time is that of the database, whose clock is replaced by a table."""
+
+    new_place: NewPlace
+
+    def begin_place(self) -> None:
+        self.url, self.set_clock = type(self).new_place()
+        self.shown = 0
+
+    def open(self) -> Store:
+        return open_store(self.url)
+
+    def real(self, verb: str, process: str, *arguments: Any) -> Any:
+        self.look_at_the_clock()
+        return super().real(verb, process, *arguments)
+
+    def real_append(self, *arguments: Any) -> None:
+        self.look_at_the_clock()
+        super().real_append(*arguments)
+
+    def real_claim(self, *arguments: Any, **options: Any) -> Any:
+        self.look_at_the_clock()
+        return super().real_claim(*arguments, **options)
+
+    def real_end(self, held: Held, *, crash_at: int | None) -> str:
+        self.look_at_the_clock()
+        return super().real_end(held, crash_at=crash_at)
+
+    def real_on_claim(self, verb: str, held: Held, *arguments: Any) -> str:
+        self.look_at_the_clock()
+        return super().real_on_claim(verb, held, *arguments)
+
+    def compare(self) -> None:
+        self.look_at_the_clock()
+        super().compare()
+
+    def look_at_the_clock(self) -> None:
+        if self.shown != self.model.now:
+            self.shown = self.model.now
+            self.set_clock(self.shown)
+
+
+@pytest.fixture(scope="class")
+def clocked_places(new_clocked_place: NewPlace) -> None:
+    PostgresMachine.new_place = staticmethod(new_clocked_place)
 
 
 TestSQLiteJournal = SQLiteMachine.TestCase
@@ -298,3 +395,6 @@ TestSQLiteJournal.settings = settings(
     derandomize=not STRESS,
     suppress_health_check=list(HealthCheck),
 )
+
+TestPostgresJournal = pytest.mark.usefixtures("clocked_places")(PostgresMachine.TestCase)
+TestPostgresJournal.settings = settings(TestSQLiteJournal.settings, max_examples=ROUNDS)
