@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from ai_memory_integrations import Memory, Message
+from ai_memory_integrations.backends.sqlite.store import SQLiteStore
 
 SECRET = "zebrafish"
 
@@ -33,9 +38,27 @@ def fill(memory: Memory, subject: str, word: str) -> None:
     memory.flush(subject)
 
 
-def test_no_byte_of_a_deleted_subject_stays_on_disk(tmp_path: Path) -> None:
-    path = tmp_path / "memory.db"
-    with Memory(str(path)) as memory:
+@pytest.fixture(params=["at once", "in steps"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where a small file is erased by VACUUM, and where it is taken for a large one."""
+    return tmp_path / f"{request.param}.db"
+
+
+def store_at(path: Path) -> SQLiteStore:
+    """A store in that file; the way of erasing is in its name."""
+    return SQLiteStore(str(path), vacuum_bytes=0) if "steps" in path.name else SQLiteStore(str(path))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Memory]:
+    store = store_at(path)
+    with Memory(backend=store) as memory:
+        yield memory
+    store.close()
+
+
+def test_no_byte_of_a_deleted_subject_stays_on_disk(path: Path) -> None:
+    with opened(path) as memory:
         fill(memory, f"user-{SECRET}", SECRET)
         fill(memory, "bob", "goldfish")
         assert SECRET.encode() in bytes_on_disk(path)
@@ -48,9 +71,9 @@ def test_no_byte_of_a_deleted_subject_stays_on_disk(tmp_path: Path) -> None:
     assert SECRET.encode() not in bytes_on_disk(path)
 
 
-def test_what_an_open_reader_holds_back_is_erased_at_the_next_open(tmp_path: Path) -> None:
-    path = tmp_path / "memory.db"
-    memory = Memory(str(path))
+def test_what_an_open_reader_holds_back_is_erased_at_the_next_open(path: Path) -> None:
+    store = store_at(path)
+    memory = Memory(backend=store)
     memory.add_messages("sarah", [{"role": "user", "content": f"my password is {SECRET}"}])
     memory.flush("sarah")
     reader = sqlite3.connect(path)
@@ -61,8 +84,9 @@ def test_what_an_open_reader_holds_back_is_erased_at_the_next_open(tmp_path: Pat
     assert not receipt.complete
     assert SECRET.encode() in bytes_on_disk(path)
     memory.close()
+    store.close()
     reader.close()
-    with Memory(str(path)) as again:
+    with opened(path) as again:
         assert again.list_subjects() == []
         assert SECRET.encode() not in bytes_on_disk(path)
 

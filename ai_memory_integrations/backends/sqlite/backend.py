@@ -84,7 +84,7 @@ class SQLiteBackend(Backend):
             no, agent_id = row
             gone = {table: _delete_rows(connection, table, no) for table in _SUBJECT_TABLES}
             connection.execute("DELETE FROM subject WHERE no = ?", (no,))
-            self._database.mark_erasure(connection)
+            self._database.erasure.mark(connection)
         if "_search" in self.__dict__:
             self._search.drop(subject_id, no)
         return ErasureReceipt(
@@ -94,7 +94,7 @@ class SQLiteBackend(Backend):
             passages=gone["passage"],
             messages=gone["message"],
             runs=gone["run"],
-            complete=self._database.finish_erasure(),
+            complete=self._database.erasure.finish(),
             erased_at=rows.moment(self._database.now()),
         )
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Literal
 
 from ai_memory_integrations import forking
+from ai_memory_integrations.backends.sqlite.erasure import VACUUM_BYTES, Erasure, give_up
 from ai_memory_integrations.backends.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from ai_memory_integrations.errors import (
     BackendError,
@@ -31,8 +32,6 @@ from ai_memory_integrations.errors import (
 Synchronous = Literal["full", "normal"]
 MEMORY = ":memory:"
 BUSY_SECONDS = 30.0
-VACUUM_BYTES = 256 * 1024 * 1024
-_ERASURE = "erasure_pending"
 
 
 class _AfterCommit(threading.local):
@@ -48,10 +47,18 @@ class Database:
     process only, and is faster where a sync is slow.
     """
 
-    def __init__(self, path: str, *, synchronous: Synchronous = "full", clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        synchronous: Synchronous = "full",
+        clock: Callable[[], float] = time.time,
+        vacuum_bytes: int = VACUUM_BYTES,
+    ) -> None:
         self.path = path if path == MEMORY else os.path.abspath(os.path.expanduser(path))
         self._synchronous = synchronous
         self._clock = clock
+        self.erasure = Erasure(self, vacuum_bytes)
         self._forget()
         forking.register(self)
 
@@ -67,6 +74,7 @@ class Database:
         self._owner: int | None = None
         self._after_commit = _AfterCommit()
         self._closed = False
+        self.erasure.forget()
 
     def before_fork(self) -> None:
         """Let nobody in, wait until nobody is in, close every connection.
@@ -133,6 +141,10 @@ class Database:
             self._after_commit.calls = ()
         for call in calls:
             call()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     @property
     def in_transaction(self) -> bool:
@@ -227,7 +239,7 @@ class Database:
                 connection.close()
                 raise
             self._writer = connection
-            self._finish_erasure()
+            self.erasure.finish(threads=False, processes=False)
         return self._writer
 
     def _connect(self) -> sqlite3.Connection:
@@ -248,55 +260,18 @@ class Database:
             raise
         return connection
 
-    def mark_erasure(self, connection: sqlite3.Connection) -> None:
-        """Inside the deleting transaction: note that traces of what was deleted must still leave the file."""
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (_ERASURE,))
-
-    def finish_erasure(self, *, at_any_size: bool = False) -> bool:
-        """Remove every trace of deleted rows from the file and its log; False when that has to wait.
-
-        It waits for a reader that still sees the old pages; and in a file above `VACUUM_BYTES`, which would be
-        locked for seconds, for the close.
-        """
+    @contextmanager
+    def writer(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection outside of any transaction."""
         with self._lock, _translated(self.path):
-            self._open_writer()
-            return self._finish_erasure(at_any_size=at_any_size)
-
-    def _finish_erasure(self, *, at_any_size: bool = False) -> bool:
-        writer = self._writer
-        if writer is None or self._depth or not self._erasure_pending(writer):
-            return True
-        if not at_any_size and self._size(writer) > VACUUM_BYTES:
-            return False
-        try:
-            # Deleted cells are overwritten, but a page that was split or merged before keeps stale copies of cells
-            # that moved: only writing every page anew is sure to leave none.
-            writer.execute("PRAGMA temp_store=FILE")
-            writer.execute("VACUUM")
-            writer.execute("PRAGMA busy_timeout=250")
-            busy = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
-                raise
-            busy = 1
-        finally:
-            writer.execute("PRAGMA temp_store=MEMORY")
-            writer.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-        if busy:
-            return False
-        writer.execute("DELETE FROM meta WHERE key = ?", (_ERASURE,))
-        return True
-
-    def _size(self, connection: sqlite3.Connection) -> int:
-        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        return int(pages * size)
-
-    def _erasure_pending(self, connection: sqlite3.Connection) -> bool:
-        found = connection.execute("SELECT 1 FROM meta WHERE key = ?", (_ERASURE,)).fetchone()
-        return found is not None
+            connection = self._open_writer()
+            self._undo(connection, 0)
+            yield connection
 
     def close(self) -> None:
         """Close every connection; what runs in another thread finishes first. Closing twice is fine."""
+        if self._writer is not None and not self.in_transaction:
+            self.erasure.finish(processes=False)
         with self._lock:
             self._closed = True
             if self._writer is not None:
@@ -305,7 +280,6 @@ class Database:
                         idle, self._readers = self._readers, []
                     for reader in idle:
                         reader.close()
-                    self._finish_erasure(at_any_size=True)
                     self._writer.close()
                 self._writer = None
 
@@ -361,7 +335,10 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have been faster: look again, now that nobody else can write.
-        for step in MIGRATIONS[_checked_version(connection, path) :]:
+        version = _checked_version(connection, path)
+        if version:
+            give_up(connection)
+        for step in MIGRATIONS[version:]:
             for statement in step.split(";\n"):
                 if statement.strip():
                     connection.execute(statement)

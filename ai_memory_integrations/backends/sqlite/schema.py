@@ -3,6 +3,9 @@
 `rowid = subject_no << 32 | seq` keeps what belongs to one subject together in one range of the b-tree, so reading
 a subject reads neighbouring pages. Numbers are never used twice: a cached snapshot of a deleted subject cannot be
 taken for a new one. Times are microseconds since 1970 in UTC.
+
+A table that was written afresh after a deletion (see `erasure`) has indexes whose names end in `_2`, and after the
+next time not: a step that drops an index looks for both.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend
 from ai_memory_integrations.backends.sqlite.connection import MEMORY, Database, Synchronous
+from ai_memory_integrations.backends.sqlite.erasure import VACUUM_BYTES
 from ai_memory_integrations.backends.sqlite.items import SQLiteItemStore
 from ai_memory_integrations.backends.sqlite.journal import SQLiteJournal
 from ai_memory_integrations.backends.sqlite.notes import SQLiteNotes
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 class SQLiteStore:
     """Subjects, blocks, passages, messages, runs and items in one SQLite file, opened on first use.
 
-    *path* may be `:memory:`, which lasts as long as this object. *clock* gives seconds since 1970.
+    *path* may be `:memory:`, which lasts as long as this object. *clock* gives seconds since 1970. A file with more
+    than *vacuum_bytes* in use is written anew in steps after a subject was deleted, so that others can write meanwhile;
+    a smaller one at once.
     """
 
     def __init__(
@@ -30,8 +33,9 @@ class SQLiteStore:
         *,
         synchronous: Synchronous = "full",
         clock: Callable[[], float] = time.time,
+        vacuum_bytes: int = VACUUM_BYTES,
     ) -> None:
-        self.database = Database(path, synchronous=synchronous, clock=clock)
+        self.database = Database(path, synchronous=synchronous, clock=clock, vacuum_bytes=vacuum_bytes)
         self.url = MEMORY if path == MEMORY else f"sqlite:///{self.database.path}"
         self.backend = SQLiteBackend(self.database)
         self.journal = SQLiteJournal(self.database)
