@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.store.base import PutOp, SearchItem, SearchOp
+from patience import PATIENCE
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.backends.sqlite import items as sqlite_items
@@ -256,7 +257,7 @@ def test_a_batch_of_filters_sees_one_state_whatever_others_write_meanwhile(store
                     assert len({item.value["number"] for item in found}) == 1
         finally:
             stop.set()
-        writing.result(30)
+        writing.result(PATIENCE)
 
 
 def test_threads_that_search_while_others_write_find_only_what_passes(path: str, store: CoreMemoryStore) -> None:
@@ -342,9 +343,12 @@ def test_a_forked_child_finds_what_is_written_after_the_fork(store: CoreMemorySt
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
-        os.read(told, 1)
-        found = keys(store.search(("a",), filter={"kind": "tea"})) == ["late", "k"]
-        os._exit(0 if found and keys(store.search(("a",))) == ["late", "k"] else 1)
+        found = False
+        try:
+            os.read(told, 1)
+            found = keys(store.search(("a",), filter={"kind": "tea"})) == keys(store.search(("a",))) == ["late", "k"]
+        finally:  # whatever happens: no second process goes on with the tests
+            os._exit(0 if found else 1)
     store.put(("a",), "late", {"kind": "tea"})
     os.write(tell, b"x")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
