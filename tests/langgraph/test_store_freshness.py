@@ -24,6 +24,8 @@ from ai_memory_integrations.backends.sqlite.item_listings import Listings
 from ai_memory_integrations.langgraph import CoreMemoryStore
 from ai_memory_integrations.langgraph.filters import accepting
 
+pytestmark = pytest.mark.in_files
+
 USERS = [("users", f"u{n}") for n in range(3)]
 WARM = 5
 """As often a search is repeated: by then it is answered from memory as far as it ever is."""

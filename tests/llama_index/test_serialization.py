@@ -49,6 +49,7 @@ def restored(memory: CoreMemory) -> CoreMemory:
     return CoreMemory.from_dict(json.loads(json.dumps(memory.to_dict())))
 
 
+@pytest.mark.in_files
 def test_a_context_goes_on_in_another_process_in_the_middle_of_a_conversation(tmp_path: Path) -> None:
     with Memory(str(tmp_path / "m.db"), blocks=["human", "plans"], learning="inline") as memory:
         core = CoreMemory.from_defaults(memory, "sarah", "s1", recall=3)
