@@ -1,11 +1,13 @@
-"""One file, three frameworks: what an agent of one learns, the agents of the others know a moment later.
+"""One memory, three frameworks: what an agent of one learns, the agents of the others know a moment later.
 
-Run: `python examples/one_memory_three_frameworks.py`.
+Run: `python examples/one_memory_three_frameworks.py`, with a URL such as `postgresql://user:password@host/database` to
+see it there; without one it is a file that is removed at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,8 +60,8 @@ async def llama_index_agent(memory: Memory, said: str) -> str:
     return str(await FunctionAgent(llm=language_model()).run(said, memory=core))
 
 
-async def main(path: str) -> None:
-    async with Memory(path, subject="user_{user_id}") as memory:
+async def main(url: str) -> None:
+    async with Memory(url, subject="user_{user_id}") as memory:
         for talk, said in (
             (langchain_agent, "Hi, my name is Sarah."),
             (langgraph_graph, "I live in Lisbon."),
@@ -73,4 +75,4 @@ async def main(path: str) -> None:
 
 if __name__ == "__main__":
     with TemporaryDirectory() as folder:
-        asyncio.run(main(str(Path(folder, "memory.db"))))
+        asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else str(Path(folder, "memory.db"))))

@@ -48,7 +48,7 @@ class Server:
         return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def stop(self) -> None:
-        """Stop serving at once, as after a power cut, and keep the data."""
+        """Stop serving: whoever is connected is cut off, the data stays."""
         self._tell("stop")
 
     def start(self) -> None:
@@ -107,7 +107,7 @@ def main() -> None:
             print(port, flush=True)
             for line in sys.stdin:
                 if line.strip() == "stop":
-                    _stop(server)
+                    _stop(server, signal.SIGINT)
                 else:
                     server = _serve(folder, binaries, port)
                 print("done", flush=True)
@@ -115,7 +115,7 @@ def main() -> None:
             print(" ".join(str(error).split()), flush=True)
         finally:
             if server is not None:
-                _stop(server)
+                _stop(server, signal.SIGQUIT)  # at once: nothing has to last
             for path in folder.iterdir():  # the folder itself belongs to who we were
                 shutil.rmtree(path, ignore_errors=True)
 
@@ -203,9 +203,9 @@ def _serve(folder: Path, binaries: Path, port: int) -> subprocess.Popen[bytes]:
     raise NoServerError(f"postgres: {(folder / 'log').read_text()[-500:]}")
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: subprocess.Popen[bytes], how: signal.Signals) -> None:
     if server.poll() is None:
-        server.send_signal(signal.SIGQUIT)  # at once: nothing here has to last
+        server.send_signal(how)
     server.wait()
 
 

@@ -12,10 +12,10 @@ from patience import PATIENCE
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(name: str, folder: Path) -> str:
+def run(name: str, folder: Path, *arguments: str) -> str:
     environment = {key: value for key, value in os.environ.items() if key not in ("OPENAI_API_KEY", "AI_MEMORY_URL")}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(EXAMPLES / name)],
+        [sys.executable, "-W", "ignore", str(EXAMPLES / name), *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -42,7 +42,14 @@ def test_chat_engines_share_one_conversation(tmp_path: Path) -> None:
 
 
 def test_three_frameworks_know_the_same(tmp_path: Path) -> None:
-    shown = run("one_memory_three_frameworks.py", tmp_path)
+    assert_all_know_sarah(run("one_memory_three_frameworks.py", tmp_path))
+
+
+def test_three_frameworks_know_the_same_on_a_server(tmp_path: Path, postgres_url: str) -> None:
+    assert_all_know_sarah(run("one_memory_three_frameworks.py", tmp_path, postgres_url))
+
+
+def assert_all_know_sarah(shown: str) -> None:
     last = shown.split("What do you know of me?\n")[1].splitlines()[0]
     assert "Name: Sarah; Lives in: Lisbon" in last
     assert "Allergic to: nuts" in last

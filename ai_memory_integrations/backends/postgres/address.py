@@ -55,14 +55,14 @@ class Address:
         if prepared not in ("on", "off"):
             raise UnknownURLError(given, "prepared is on or off")
         user, at, hosts = parts.netloc.rpartition("@")
-        named = f"{user.partition(':')[0]}{at}{hosts}{parts.path}"
+        name = user.partition(":")[0]
         open_to_all = [option for name, option in options if name not in _SECRET]
         where = [option for name, option in options if name in _PLACE]
         where += [] if schema == SCHEMA else [f"schema={schema}"]
         return Address(
             conninfo=_url(f"{parts.netloc}{parts.path}", theirs),
-            without_secret=_url(named, open_to_all),
-            shown=_url(named, where),
+            without_secret=_url(f"{name}{at}{hosts}{parts.path}", open_to_all),
+            shown=_url(f"{name}{at}{hosts.lower()}{parts.path}", where),
             schema=schema,
             connections=int(connections),
             prepared=prepared == "on",

@@ -18,6 +18,14 @@ _READ_ONLY = "25006"
 _FULL = "53100"
 
 
+# A server that refuses a connection says why in text alone. In another language there is the general remedy only.
+_SAID_ON_CONNECTING = {
+    "28P01": ("authentication failed", "no pg_hba.conf entry", "no password supplied"),
+    _UNKNOWN_DATABASE: ('" does not exist',),
+    "53300": ("too many clients", "too many connections", "remaining connection slots"),
+}
+
+
 def is_conflict(error: BaseException | None) -> bool:
     """Whether PostgreSQL undid a transaction so that others could go on: done again, it will succeed."""
     return isinstance(error, psycopg.Error) and error.sqlstate in _CONFLICTS
@@ -25,7 +33,7 @@ def is_conflict(error: BaseException | None) -> bool:
 
 def translated(error: psycopg.Error, address: Address) -> BackendError:
     place, said = address.shown, _said(error)
-    match error.sqlstate:
+    match error.sqlstate or _state_said(said):
         case state if state in _CONFLICTS:
             return BackendUnavailableError(
                 f"{place!r}: others changed the same at the same time; nothing was written. Repeat the transaction."
@@ -58,10 +66,18 @@ def translated(error: psycopg.Error, address: Address) -> BackendError:
         case state if state in _GOING or state is None or state.startswith("08"):
             if isinstance(error, psycopg.OperationalError):
                 return BackendUnavailableError(
-                    f"{place!r} cannot be reached: {said}. See whether the server runs and the URL names it, then "
-                    "repeat the call."
+                    f"{place!r} cannot be reached: {said}. See whether the server runs and the URL names it, its "
+                    "database and its user, then repeat the call."
                 )
     return BackendError(f"{place!r}: {said}")
+
+
+def _state_said(text: str) -> str | None:
+    """The state that a text stands for, where the driver knows none."""
+    for state, signs in _SAID_ON_CONNECTING.items():
+        if any(sign in text for sign in signs):
+            return state
+    return None
 
 
 def _said(error: psycopg.Error) -> str:
