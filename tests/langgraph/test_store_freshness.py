@@ -324,15 +324,16 @@ def test_memory_stays_within_its_bounds_and_answers_stay_right(store: CoreMemory
         assert keys(store.search((), filter={"n": {"$lt": 2}})) == ["k1", "k0"]
 
 
-def test_a_deleted_text_leaves_memory_with_the_next_search(store: CoreMemoryStore) -> None:
-    store.put(("a",), "k", {"text": "a secret"})
-    store.put(("a",), "other", {"text": "none"})
+@pytest.mark.parametrize("search", [{}, {"filter": {"kind": "tea"}}, {"query": "tea"}])
+def test_a_deleted_text_leaves_memory_with_the_next_search(store: CoreMemoryStore, search: dict[str, Any]) -> None:
+    store.put(("a",), "k", {"kind": "tea", "text": "a secret"})
+    store.put(("a",), "other", {"kind": "tea"})
     items: Any = store.memory._core.store.items
     for _ in range(WARM):
-        store.search(("a",))
+        store.search(("a",), **search)
     assert "a secret" in repr(list(items._process_memory().listings.rows))
     store.delete(("a",), "k")
-    assert keys(store.search(("a",))) == ["other"]
+    assert keys(store.search(("a",), **search)) == ["other"]
     assert "a secret" not in repr(list(items._process_memory().listings.rows))
 
 

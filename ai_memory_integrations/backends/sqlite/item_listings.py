@@ -173,6 +173,7 @@ class Listings:
     ) -> Found:
         """The page of a query from numbers in order, inside a transaction in which they were found. The rows are read
         in pieces, the first of them *size* rows."""
+        self.rows.forget(connection, state_of(connection))
         found, looked_at = Found(), 0
         rest, stop = iter(ordered), query.offset + query.limit
         while len(found) < stop and (piece := list(islice(rest, size))):
