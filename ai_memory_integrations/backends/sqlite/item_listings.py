@@ -29,7 +29,6 @@ _PIECE = 10_000
 _FIELDS = 8
 _PATIENCE = 2
 _ASKED = 64
-_EVERYTHING: tuple[Path, ...] = ((),)
 _KEPT_PER_SEARCH = 2_000
 _PLACE_BYTES = 500
 _ROW_BYTES = 700
@@ -163,7 +162,7 @@ class Listings:
                 return None
             table = place.table
             if table is None or not table.complete or _missing(table, query.hints):
-                if not place.due((*_paths(query.hints), *_EVERYTHING)):
+                if not place.due(tuple(_paths(query.hints))):
                     return None
                 table = self._table(connection, path, place, query, state, _ALL)
             return None if table is None else table.matching(query.hints)
@@ -223,13 +222,13 @@ class Listings:
         self.rows.forget(connection, state)
         window, table = max(_WINDOW, 2 * (query.offset + query.limit)), place.table
         missing = _missing(table, query.hints)
-        if missing and not place.due(missing):
+        if missing and not place.due(tuple(_paths(query.hints))):
             return None
         if table is None or missing:
             complete = table is not None and table.complete
             table = self._table(connection, path, place, query, state, _ALL if complete else window)
         found = None if table is None else self._page(connection, table, query)
-        if found is None and table is not None and not table.complete and place.due(_EVERYTHING):
+        if found is None and table is not None and not table.complete and place.due(tuple(_paths(query.hints))):
             # What is not among the newest is rare: in a table of all it is found at once.
             table = self._table(connection, path, place, query, state, _ALL)
             found = None if table is None else self._page(connection, table, query)
