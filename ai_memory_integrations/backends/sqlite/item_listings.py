@@ -143,8 +143,9 @@ class Listings:
         if place is None:
             return None
         with place.lock:
-            if place.table is not None and place.state == state_of(connection):
-                found = self._page(connection, place.table, query)
+            state = state_of(connection)
+            if place.table is not None and place.state == state:
+                found = self._page(connection, place.table, query, state)
                 if found is not None:
                     return found
             with items.one_state(connection):
@@ -172,11 +173,13 @@ class Listings:
     ) -> Found:
         """The page of a query from numbers in order, inside a transaction in which they were found. The rows are read
         in pieces, the first of them *size* rows."""
-        self.rows.forget(connection, state_of(connection))
+        state = state_of(connection)
+        self.rows.forget(connection, state)
         found, looked_at = Found(), 0
         rest, stop = iter(ordered), query.offset + query.limit
         while len(found) < stop and (piece := list(islice(rest, size))):
-            kept = self._rows(connection, [number for number, _ in piece], keep=looked_at < _KEPT_PER_SEARCH)
+            numbers = [number for number, _ in piece]
+            kept = self._rows(connection, numbers, state, keep=looked_at < _KEPT_PER_SEARCH)
             looked_at += len(piece)
             for row, (_, score) in zip(kept or (), piece, strict=True):
                 if query.accept is None or query.accept(row.value):
@@ -227,27 +230,29 @@ class Listings:
         if table is None or missing:
             complete = table is not None and table.complete
             table = self._table(connection, path, place, query, state, _ALL if complete else window)
-        found = None if table is None else self._page(connection, table, query)
+        found = None if table is None else self._page(connection, table, query, state)
         if found is None and table is not None and not table.complete and place.due(tuple(_paths(query.hints))):
             # What is not among the newest is rare: in a table of all it is found at once.
             table = self._table(connection, path, place, query, state, _ALL)
-            found = None if table is None else self._page(connection, table, query)
+            found = None if table is None else self._page(connection, table, query, state)
         return found
 
-    def _page(self, connection: sqlite3.Connection, table: ItemTable, query: ItemQuery) -> Found | None:
-        """The page by a table; None when that does not reach so far, or misses what has to be read in one state."""
+    def _page(
+        self, connection: sqlite3.Connection, table: ItemTable, query: ItemQuery, state: ItemState
+    ) -> Found | None:
+        """The page by a table of *state*; None when that does not reach so far, or somebody wrote since."""
         start, stop = query.offset, query.offset + query.limit
         if query.accept is None:
             numbers = table.newest(start, stop)
             if len(numbers) < query.limit and not table.complete:
                 return None
-            found = self._rows(connection, numbers)
+            found = self._rows(connection, numbers, state)
             return None if found is None else [(handed_out(row), None) for row in found]
         if _missing(table, query.hints):
             return None
         accepted, looked_at = list[ItemRow](), 0
         for piece in newest_first(table.matching(query.hints), stop):
-            found = self._rows(connection, piece, keep=looked_at < _KEPT_PER_SEARCH)
+            found = self._rows(connection, piece, state, keep=looked_at < _KEPT_PER_SEARCH)
             if found is None:
                 return None
             looked_at += len(piece)
@@ -259,21 +264,22 @@ class Listings:
         return [(handed_out(row), None) for row in accepted[start:stop]]
 
     def _rows(
-        self, connection: sqlite3.Connection, numbers: Sequence[int], *, keep: bool = True
+        self, connection: sqlite3.Connection, numbers: Sequence[int], state: ItemState, *, keep: bool = True
     ) -> list[ItemRow] | None:
-        """The rows of some numbers, in their order; None when some are not at hand and no transaction makes sure that
-        they are still there."""
+        """The rows of some numbers that were there in *state*, in their order; None when somebody wrote since and some
+        are not at hand."""
         kept = [self.rows.get(number) for number in numbers]
         missing = [number for number, row in zip(numbers, kept, strict=True) if row is None]
         if not missing:
             return [row for row in kept if row is not None]
-        if not connection.in_transaction:
-            return None
         read: dict[int, ItemRow] = {}
-        for raw in items.read_rows(connection, missing):
-            row = read[raw[-1]] = items.item_of(raw)
-            if keep:
-                self.rows.add(raw[-1], row, len(raw[2]))
+        with items.one_state(connection) as joined:
+            if not joined and state_of(connection) != state:
+                return None
+            for raw in items.read_rows(connection, missing):
+                row = read[raw[-1]] = items.item_of(raw)
+                if keep:
+                    self.rows.add(raw[-1], row, len(raw[2]))
         return [read[number] if row is None else row for number, row in zip(numbers, kept, strict=True)]
 
     # tables
