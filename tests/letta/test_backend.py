@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from letta.fake_server import FakeLetta
 from letta.server import Place
 
 from ai_memory_integrations.backends.letta.server import LettaServer
@@ -19,22 +21,32 @@ from ai_memory_integrations.testing.contracts.notes import NotesContract
 from ai_memory_integrations.types import Passage, PassageQuery
 
 
+def opened(server: LettaServer, path: Path, **more: Any) -> LettaStore:
+    return LettaStore(server, SQLiteStore(str(path / "journal.db")), url=server.url, **more)
+
+
 class OnLetta:
+    """Each test has subjects of its own, by a namespace; nothing of it stays on the server."""
+
     @pytest.fixture
     def store(self, letta_server: Place, tmp_path: Path) -> Iterator[Store]:
-        store = LettaStore(
-            LettaServer(letta_server.url, api_key="x"),
-            SQLiteStore(str(tmp_path / "journal.db")),
-            url=letta_server.url,
-            namespace=uuid4().hex,
-        )
+        server = LettaServer(letta_server.url, api_key="none")
+        store = opened(server, tmp_path, namespace=uuid4().hex)
         yield store
         for subject in store.backend.list_subjects():
             store.backend.delete_subject(subject.subject_id)
         store.close()
 
 
-class TestBackendOnLetta(OnLetta, BackendContract):
+class OnAFake:
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        store = opened(LettaServer(client=FakeLetta().client()), tmp_path)
+        yield store
+        store.close()
+
+
+class ContractOfLetta(BackendContract):
     """Letta finds by meaning: something is always the nearest, and what was asked for comes first."""
 
     def test_a_passage_is_found_directly_after_it_was_added(self, backend: Backend) -> None:
@@ -55,9 +67,25 @@ class TestBackendOnLetta(OnLetta, BackendContract):
         assert [each.text for each in backend.search_passages("sarah", PassageQuery(text="cats"))] == ["dogs"]
 
 
+class TestBackendOnLetta(OnLetta, ContractOfLetta):
+    pass
+
+
 class TestJournalOnLetta(OnLetta, JournalContract):
     pass
 
 
 class TestNotesOnLetta(OnLetta, NotesContract):
+    pass
+
+
+class TestBackendOnAFake(OnAFake, ContractOfLetta):
+    pass
+
+
+class TestJournalOnAFake(OnAFake, JournalContract):
+    pass
+
+
+class TestNotesOnAFake(OnAFake, NotesContract):
     pass

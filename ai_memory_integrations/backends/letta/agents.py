@@ -75,7 +75,7 @@ class Agents:
         self._journal = journal
         self._notes = notes
         self._server = server
-        self._names = names
+        self.names = names
         self._settings = settings
         self._pause = pause
 
@@ -90,7 +90,7 @@ class Agents:
         An agent that the AI Memory SDK made for the subject is one of ours from now on: it gets our tags as well.
         """
         found = self._candidates(subject_id)
-        ours = [agent for agent in found if self._names.tag(subject_id) in agent.tags]
+        ours = [agent for agent in found if self.names.tag(subject_id) in agent.tags]
         if ours:
             return oldest(ours)
         theirs = [agent for agent in found if sdk_subject(agent.name, agent.tags) == subject_id]
@@ -99,7 +99,7 @@ class Agents:
     def all(self) -> Iterator[RemoteAgent]:
         """Every agent that was made here, oldest first, without its blocks; a request for every hundred."""
         after: str | None = None
-        while page := self._server.list_agents([self._names.all], limit=_WHOLE_PAGE, after=after):
+        while page := self._server.list_agents([self.names.all], limit=_WHOLE_PAGE, after=after):
             yield from page
             if len(page) < _WHOLE_PAGE:
                 return
@@ -178,8 +178,8 @@ class Agents:
                 self._notes.put(subject_id, _MAKER, {**held, "until": 0.0} if held["fresh"] else None)
 
     def _candidates(self, subject_id: str) -> list[RemoteAgent]:
-        tag = self._names.tag(subject_id)
-        if not self._names.adopts:
+        tag = self.names.tag(subject_id)
+        if not self.names.adopts:
             return self._server.list_agents([tag], limit=_PAGE, with_blocks=True)
         # The SDK's tags are words that anybody may use: a full page of somebody else's agents hides ours.
         raw = f"subj:{subject_id}" if subject_id == SDK_TAG else subject_id
@@ -191,7 +191,7 @@ class Agents:
         )
 
     def _adopted(self, subject_id: str, agent: RemoteAgent) -> RemoteAgent:
-        tags = (*agent.tags, *(tag for tag in self._names.tags(subject_id) if tag not in agent.tags))
+        tags = (*agent.tags, *(tag for tag in self.names.tags(subject_id) if tag not in agent.tags))
         self._server.update_agent(
             agent.id, tags=list(tags), metadata={**agent.metadata, "subject": subject_id, "adopted": True}
         )
@@ -205,7 +205,7 @@ class Agents:
         try:
             mine = self._made(subject_id, blocks, call)
         except AnswerLostError:
-            there = self._server.list_agents([self._names.tag(subject_id)], limit=_PAGE, with_blocks=True)
+            there = self._server.list_agents([self.names.tag(subject_id)], limit=_PAGE, with_blocks=True)
             arrived = [agent for agent in there if agent.metadata.get(_MAKER_FIELD) == call]
             if not arrived:
                 raise
@@ -214,8 +214,8 @@ class Agents:
 
     def _made(self, subject_id: str, blocks: Sequence[Block], call: str) -> RemoteAgent:
         fields: dict[str, Any] = {
-            "name": self._names.agent(subject_id),
-            "tags": self._names.tags(subject_id),
+            "name": self.names.agent(subject_id),
+            "tags": self.names.tags(subject_id),
             "metadata": {"subject": subject_id, _MAKER_FIELD: call},
             "blocks": [
                 {
@@ -224,7 +224,7 @@ class Agents:
                     "description": block.description,
                     "limit": block.limit,
                     "read_only": block.read_only,
-                    "tags": list(self._names.tags(subject_id)),
+                    "tags": list(self.names.tags(subject_id)),
                 }
                 for block in blocks
             ],
@@ -248,7 +248,7 @@ class Agents:
         When the youngest looked before the oldest could be seen, it stays: then the oldest gives way.
         """
         for pause in (*_YIELD_PAUSES, None):
-            there = self._server.list_agents([self._names.tag(subject_id)], limit=_PAGE, with_blocks=True)
+            there = self._server.list_agents([self.names.tag(subject_id)], limit=_PAGE, with_blocks=True)
             others = [agent for agent in there if agent.id != mine.id]
             if not others:
                 return mine, True

@@ -53,7 +53,7 @@ class LettaBackend(Backend):
         self._agents = agents
         self._blocks = blocks
         self._archive = archive
-        self._erasure = Erasure(record, journal, notes, server, agents)
+        self._erasure = Erasure(record, journal, notes, server, agents, names=agents.names)
 
     # subjects
 

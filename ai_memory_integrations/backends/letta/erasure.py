@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ai_memory_integrations.backends.letta.agents import Agents
+from ai_memory_integrations.backends.letta.names import Names
 from ai_memory_integrations.backends.letta.remote import RemoteAgent
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.ports import Backend, Journal, Notes
 from ai_memory_integrations.types import ErasureReceipt
 
 _ERASING = "erasing"
+_ALL = 100_000
 TRACES = (
     "Letta keeps what it sent to its model provider (the table provider_traces), for which it has no request to erase; "
     "run the server with LETTA_TRACK_PROVIDER_TRACE=false so that it keeps none"
@@ -26,12 +28,15 @@ class Erasure:
     What there is to remove is noted before the first request: the agent goes first, and with it the way to the rest.
     """
 
-    def __init__(self, record: Backend, journal: Journal, notes: Notes, server: LettaServer, agents: Agents) -> None:
+    def __init__(
+        self, record: Backend, journal: Journal, notes: Notes, server: LettaServer, agents: Agents, *, names: Names
+    ) -> None:
         self._record = record
         self._journal = journal
         self._notes = notes
         self._server = server
         self._agents = agents
+        self._names = names
 
     def erase(self, subject_id: str) -> ErasureReceipt | None:
         """What was removed; None when nobody knows the subject. Inside a transaction of the journal Letta's part
@@ -39,64 +44,76 @@ class Erasure:
 
         Raises: BackendUnavailableError with the rest to be done by the next call.
         """
-        known = self._record.get_subject(subject_id)
         if self._journal.in_transaction:
-            agent_id = self._agents.known(subject_id)
-            receipt = self._record.delete_subject(subject_id)
-            if agent_id is not None:
-                self._journal.after_commit(lambda: self._remove(self._plan(agent_id), []))
-            return None if receipt is None else receipt.model_copy(update={"agent_id": agent_id or receipt.agent_id})
-        plan = None if known is None else self._notes.get(subject_id, _ERASING)
+            return self._erase_after_commit(subject_id)
+        plan = self._notes.get(subject_id, _ERASING)
         if plan is None:
             plan = self._planned(subject_id)
-            if plan is not None and known is not None:
+            if plan is None:
+                return None
+            with self._journal.transaction():
+                self._record.create_subject(subject_id)
                 self._notes.put(subject_id, _ERASING, plan)
-        if plan is None:
-            return self._record.delete_subject(subject_id)
-        kept = [TRACES]
-        self._remove(plan, kept)
+        kept = [TRACES, *self._remove(plan)]
         receipt = self._record.delete_subject(subject_id) or ErasureReceipt(
-            subject_id=subject_id, agent_id=plan["agent"], erased_at=datetime.now(UTC)
+            subject_id=subject_id, agent_id="", erased_at=datetime.now(UTC)
         )
         return receipt.model_copy(
             update={
-                "agent_id": plan["agent"],
+                "agent_id": plan["agent"] or receipt.agent_id,
                 "blocks": max(receipt.blocks, len(plan["blocks"])),
                 "passages": receipt.passages + plan["passages"],
                 "kept": (*receipt.kept, *kept),
             }
         )
 
+    def _erase_after_commit(self, subject_id: str) -> ErasureReceipt | None:
+        known = self._agents.known(subject_id)
+        noted = self._noted(subject_id)
+        receipt = self._record.delete_subject(subject_id)
+        if receipt is None:
+            return None
+
+        def erase() -> None:
+            self._remove(self._listed(subject_id, None if known is None else self._server.get_agent(known), noted))
+
+        self._journal.after_commit(erase)
+        return receipt if known is None else receipt.model_copy(update={"agent_id": known, "kept": (TRACES,)})
+
     def _planned(self, subject_id: str) -> dict[str, Any] | None:
-        agent_id = self._agents.known(subject_id)
-        agent = None if agent_id is None else self._server.get_agent(agent_id)
+        """What there is of a subject at Letta; None for a subject that nobody knows."""
+        known = self._agents.known(subject_id)
+        agent = None if known is None else self._server.get_agent(known)
         if agent is None:
             agent = self._agents.find(subject_id)
-        return None if agent is None else self._listed(agent)
+        if agent is None and self._record.get_subject(subject_id) is None:
+            return None
+        return self._listed(subject_id, agent, self._noted(subject_id))
 
-    def _plan(self, agent_id: str) -> dict[str, Any]:
-        agent = self._server.get_agent(agent_id)
-        return self._listed(agent or RemoteAgent(id=agent_id, name=""))
+    def _noted(self, subject_id: str) -> list[str]:
+        """Blocks that were made for the subject, also where its agent has gone."""
+        return [note["id"] for note in self._notes.list(subject_id, "block/").values()]
 
-    def _listed(self, agent: RemoteAgent) -> dict[str, Any]:
-        archives = [archive.id for archive in self._server.list_archives(agent.id)]
+    def _listed(self, subject_id: str, agent: RemoteAgent | None, noted: Sequence[str]) -> dict[str, Any]:
+        attached = [] if agent is None else self._server.list_archives(agent.id)
+        named = self._server.list_named_archives(self._names.tag(subject_id))  # also of an agent that went before
+        blocks = [] if agent is None else [block.id for block in agent.blocks]
         return {
-            "agent": agent.id,
-            "blocks": [block.id for block in agent.blocks],
-            "archives": archives,
-            "passages": self._count(agent.id) if archives else 0,
+            "agent": None if agent is None else agent.id,
+            "blocks": sorted({*blocks, *noted}),
+            "archives": sorted({archive.id for archive in (*attached, *named)}),
+            "passages": self._count(agent.id) if agent is not None and attached else 0,
         }
 
     def _count(self, agent_id: str) -> int:
-        total, after = 0, None
-        while page := self._server.list_passages(agent_id, limit=500, after=after):
-            total, after = total + len(page), page[-1].id
-            if len(page) < 500:
-                break
-        return total
+        """One request, in which a search tells less of each passage than a list does."""
+        return len(self._server.search_passages(agent_id, "passages", limit=_ALL))
 
-    def _remove(self, plan: Mapping[str, Any], kept: list[str]) -> None:
-        self._server.delete_agent(plan["agent"])
+    def _remove(self, plan: Mapping[str, Any]) -> list[str]:
+        """What had to be left, in words."""
+        kept: list[str] = []
+        if plan["agent"] is not None:
+            self._server.delete_agent(plan["agent"])
         for block_id in plan["blocks"]:
             if self._server.block_has_agents(block_id):
                 kept.append(_SHARED.format(id=block_id))
@@ -104,3 +121,4 @@ class Erasure:
                 self._server.delete_block(block_id)
         for archive_id in plan["archives"]:
             self._server.delete_archive(archive_id)
+        return kept

@@ -13,7 +13,7 @@ from ai_memory_integrations.backends.owner import is_gone, process_owner
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.ports import Journal, Notes
 
-_KEY = "sending"
+_KEY = "pushing"
 SECONDS = 60.0
 
 

@@ -98,7 +98,9 @@ class LettaStore:
 
     @property
     def transfer(self) -> Transfer:
-        return self.record.transfer
+        from ai_memory_integrations.backends.letta.transfer import LettaTransfer
+
+        return LettaTransfer(self.record.transfer, self.journal, self.backend, self.blocks)
 
     def examine(self, *, fix: bool = False) -> Sequence[Finding]:
         from ai_memory_integrations.backends.letta.examination import examine
