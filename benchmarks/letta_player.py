@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 # What the stub model does with a text stands in it: one edit of one block, whatever the agent's prompt shows.
 DIRECTIVE = "[[label=human]]"
+BATCH = 8  # messages after which ours learns unasked
 
 
 class Player(Protocol):
@@ -30,7 +31,11 @@ class Player(Protocol):
 
     def search(self, user: str) -> None: ...
 
-    def turns(self, user: str, count: int, *, searchable: bool) -> None: ...
+    def context(self, user: str) -> None: ...
+
+    def paced(self, user: str, added: Any) -> None: ...
+
+    def caught_up(self, user: str) -> None: ...
 
     def delete(self, user: str) -> None: ...
 
@@ -63,11 +68,15 @@ class Sdk:
     def search(self, user: str) -> None:
         self.memory.search(user, "animals")
 
-    def turns(self, user: str, count: int, *, searchable: bool) -> None:
-        """Each waits for what it added: of runs side by side on one agent, Letta keeps the edits of the last alone."""
-        for number in range(count):
-            self.read(user)
-            self.learnt(user, self.add(user, turn(number), searchable=searchable))
+    def context(self, user: str) -> None:
+        self.read(user)
+
+    def paced(self, user: str, added: Any) -> None:
+        """Each turn waits: of runs side by side on one agent, Letta keeps the edits of the last alone."""
+        self.learnt(user, added)
+
+    def caught_up(self, user: str) -> None:
+        """By then it is."""
 
     def delete(self, user: str) -> None:
         self.memory.delete_user(user)
@@ -92,9 +101,6 @@ class Ours:
         self.memory.get_user_memory(user, prompt_formatted=True)
         self.memory.get_summary(user, prompt_formatted=True)
 
-    def prompt(self, user: str) -> None:
-        self.memory.prompt(user)
-
     def add(self, user: str, messages: list[dict[str, str]], *, searchable: bool) -> Any:
         return self.memory.add_messages(user, messages, skip_vector_storage=not searchable)
 
@@ -105,11 +111,15 @@ class Ours:
     def search(self, user: str) -> None:
         self.memory.search(user, "animals")
 
-    def turns(self, user: str, count: int, *, searchable: bool) -> None:
-        """Nothing waits: the journal keeps messages in their order and sends them in batches."""
-        for number in range(count):
-            self.prompt(user)
-            self.add(user, turn(number), searchable=searchable)
+    def context(self, user: str) -> None:
+        self.memory.prompt(user)
+
+    def paced(self, user: str, added: Any) -> None:
+        """People are slower than runs: one that has its batch is over before the next turn."""
+        if self.memory.get_run(added).messages >= BATCH:
+            self.memory.wait_for_run(added)
+
+    def caught_up(self, user: str) -> None:
         self.memory.flush(user)
         self.memory.drain()
 
@@ -135,19 +145,42 @@ def messages(count: int) -> list[dict[str, str]]:
 
 
 def play(player: Player, step: str, user: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """What it took: until the call returned, and until what was added was learnt."""
-    began = perf_counter()
-    if step == "add":
-        added = player.add(user, messages(arguments["count"]), searchable=arguments["searchable"])
-        returned = perf_counter()
-        player.learnt(user, added)
-        return {"ms": (returned - began) * 1000, "learnt": (perf_counter() - began) * 1000}
+    """What it took: until the calls had returned, and until what was added was learnt."""
     if step == "agent":
         return {"agent": player.agent(user)}
-    if step == "prompt" and not hasattr(player, "prompt"):
-        step = "read"
-    getattr(player, step)(user, **arguments)
-    return {"ms": (perf_counter() - began) * 1000}
+    if step in ("add", "begin"):
+        return add(player, user, first=step == "begin", **arguments)
+    if step == "turns":
+        return turns(player, user, **arguments)
+    began = perf_counter()
+    getattr(player, step)(user)
+    return {"ms": since(began)}
+
+
+def add(player: Player, user: str, *, count: int, searchable: bool, first: bool) -> dict[str, Any]:
+    began = perf_counter()
+    if first:
+        player.first_contact(user)
+    added = player.add(user, messages(count), searchable=searchable)
+    returned = since(began)
+    player.learnt(user, added)
+    return {"ms": returned, "learnt": since(began)}
+
+
+def turns(player: Player, user: str, *, count: int, searchable: bool) -> dict[str, Any]:
+    took = 0.0
+    for number in range(count):
+        began = perf_counter()
+        player.context(user)
+        added = player.add(user, turn(number), searchable=searchable)
+        took += since(began)
+        player.paced(user, added)
+    player.caught_up(user)
+    return {"ms": took}
+
+
+def since(began: float) -> float:
+    return (perf_counter() - began) * 1000
 
 
 def main() -> None:
