@@ -10,6 +10,7 @@ there.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from ai_memory_integrations.errors import (
     GoneFromServerError,
     RefusedByServerError,
     ServerConflictError,
+    SubjectNotFoundError,
 )
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.ports import Backend, Journal, Notes
@@ -35,16 +37,30 @@ from ai_memory_integrations.types import Passage, PassageQuery
 logger = logging.getLogger("ai_memory_integrations")
 
 _ARCHIVE = "archive"
-_SENDING = "archive/sending"
-_SENT = "archive/sent/"
-_KEPT = "archive/kept"
+_SENDING = "passages/sending"
+_SENT = "passages/sent/"
+_KEPT = "passages/kept"
+_GONE = "passages/gone"
 _AT_ONCE = 500
 _CHARACTERS_AT_ONCE = 2_000_000
 _SENDING_SECONDS = 300.0
 _ALL = 100_000
+_READ_SECONDS = 10.0
 _PAGE = 100
 _CANDIDATES, _MORE_CANDIDATES = 50, 200
 _FUSION = 60.0  # of reciprocal ranks: how much a first place outweighs a second one
+
+
+AgentOf = Callable[[str], str]
+"""From a subject to the id of its agent, which is made where there is none."""
+
+
+class _Read(threading.local):
+    """What a thread has read last."""
+
+    agent_id = ""
+    at = 0.0
+    found: Sequence[Found] = ()
 
 
 class Archive:
@@ -70,22 +86,22 @@ class Archive:
         self._names = names
         self._embedding = embedding
         self._clock = clock
+        self._read = _Read()
 
     # the verbs of a backend
 
-    def add_passages(self, subject_id: str, passages: Sequence[Passage]) -> list[str]:
-        """Ids in the order given. Outside of a transaction they are sent at once, unless Letta is away."""
-        ids = self._record.add_passages(subject_id, passages)
-        if not self._journal.in_transaction and passages:
-            try:
-                self.send(subject_id, self._agents.ensure(subject_id).agent_id)
-            except BackendUnavailableError as error:
-                logger.warning("passages of subject %r wait in the journal: %s", subject_id, error)
+    def add_passages(self, subject_id: str, passages: Sequence[Passage], *, agent_of: AgentOf) -> list[str]:
+        """Ids in the order given. What was said goes to Letta with the run that learns it, all else when it is
+        committed, unless Letta is away."""
+        with self._journal.transaction():
+            ids = self._record.add_passages(subject_id, passages)
+            if any(passage.message_id is None for passage in passages):
+                self._journal.after_commit(lambda: self.send_if_possible(subject_id, agent_of))
         return ids
 
     def get_passage(self, subject_id: str, passage_id: str) -> Passage | None:
         waiting = self._record.get_passage(subject_id, passage_id)
-        if waiting is not None or (agent_id := self._asked(subject_id)) is None:
+        if waiting is not None or (agent_id := self._agents.known(subject_id)) is None:
             return waiting
         there = self._there(subject_id, agent_id, [passage_id])
         return self._whole(subject_id, agent_id, there[-1]).passage if there else None
@@ -100,9 +116,9 @@ class Archive:
     ) -> list[Passage]:
         """As `Backend.list_passages`. However few are asked for, Letta is asked for all, in one request."""
         waiting = self._record.list_passages(subject_id)
-        agent_id = self._asked(subject_id)
+        agent_id = self._agents.known(subject_id)
         ids = {passage.id for passage in waiting}
-        there = [] if agent_id is None else self._scan(agent_id)
+        there = [] if agent_id is None else self._all(subject_id, agent_id)
         entries: list[Found | Passage] = [found for found in newest(there) if found.passage.id not in ids]
         entries += waiting
         if after is not None:
@@ -116,39 +132,40 @@ class Archive:
             for entry in entries
         ]
 
-    def delete_passages(self, subject_id: str, passage_ids: Sequence[str]) -> int:
+    def delete_passages(self, subject_id: str, passage_ids: Sequence[str], *, agent_of: AgentOf) -> int:
         """How many were there and are gone; at Letta that is one request each."""
-        gone = {each for each in passage_ids if self._record.get_passage(subject_id, each) is not None}
-        agent_id = self._asked(subject_id)
-        if agent_id is not None and passage_ids:
-            there = self._there(subject_id, agent_id, passage_ids)
+        agent_id = self._agents.known(subject_id)
+        there = [] if agent_id is None or not passage_ids else self._there(subject_id, agent_id, passage_ids)
+        with self._journal.transaction():
+            gone = {each for each in passage_ids if self._record.get_passage(subject_id, each) is not None}
+            self._record.delete_passages(subject_id, passage_ids)
             if there:
-                archive_id = self._archive_of(subject_id, agent_id)
-                for found in there:
-                    self._server.delete_passage(archive_id, found.letta_id)
                 self._forget_sent(subject_id, {found.passage.id for found in there})
-            gone |= {found.passage.id for found in there}
-        self._record.delete_passages(subject_id, passage_ids)
-        return len(gone)
+                self._mark_gone(subject_id, [found.letta_id for found in there])
+                self._journal.after_commit(lambda: self.send_if_possible(subject_id, agent_of))
+        return len(gone | {found.passage.id for found in there})
 
     def search_passages(
         self, subject_id: str, query: PassageQuery, *, vector: Sequence[float] | None = None
     ) -> list[Passage]:
         """Best first. Letta finds by meaning; its order and ours by words are made one, into which what waits is put
-        by its words. A blank query gives the newest first."""
-        if not query.limit:
-            return []
-        agent_id = self._asked(subject_id)
-        if agent_id is None:
+        by its words. A blank query gives the newest first. While Letta is away, what waits is searched."""
+        agent_id = self._agents.known(subject_id)
+        if agent_id is None or not query.limit:
             return self._record.search_passages(subject_id, query)
+        try:
+            return self._searched(subject_id, agent_id, query)
+        except BackendUnavailableError as error:
+            logger.warning("only those passages of subject %r are searched that wait here: %s", subject_id, error)
+            return self._record.search_passages(subject_id, query)
+
+    def _searched(self, subject_id: str, agent_id: str, query: PassageQuery) -> list[Passage]:
         if not query.text.strip():
             passages = [each for each in self.list_passages(subject_id) if passes(each, query)]
             return passages[::-1][: query.limit]
         waiting = self._record.search_passages(subject_id, query)
-        ids = {passage.id for passage in waiting}
-        there = [found for found in self._candidates(agent_id, query) if found.passage.id not in ids]
-        kept = self._replaced_here(subject_id, there)
-        return _fused(query, [self._whole(subject_id, agent_id, found).passage for found in kept], waiting)
+        there = self._replaced_here(subject_id, self._candidates(subject_id, agent_id, query))
+        return _fused(query, [self._whole(subject_id, agent_id, found).passage for found in there], waiting)
 
     def speakers(self, subject_id: str) -> tuple[str, ...]:
         """None but of what waits: Letta embeds a query as it is."""
@@ -156,11 +173,22 @@ class Archive:
 
     # sending
 
+    def send_if_possible(self, subject_id: str, agent_of: AgentOf) -> None:
+        """Send what waits and remove what is to go, unless Letta is away; then the next call does it."""
+        try:
+            if self._gone(subject_id) or self._may_wait(subject_id):
+                self.send(subject_id, agent_of(subject_id))
+        except BackendUnavailableError as error:
+            logger.warning("passages of subject %r wait in the journal: %s", subject_id, error)
+        except SubjectNotFoundError:  # it was deleted since
+            return
+
     def send(self, subject_id: str, agent_id: str) -> None:
         """Send what waits. Does nothing while another process sends.
 
         Raises: BackendUnavailableError, after which it still waits, and is looked for before it is sent again.
         """
+        self._remove_gone(subject_id, agent_id)
         while self._may_wait(subject_id):
             token, left = self._begin(subject_id)
             if token is None:
@@ -174,6 +202,7 @@ class Archive:
                     self._end(subject_id, token)
                     return
                 self._end(subject_id, token)
+                self._remove_gone(subject_id, agent_id)
             except BaseException:
                 self._let_another(subject_id, token)
                 raise
@@ -253,11 +282,7 @@ class Archive:
             return self._send(subject_id, token, archive_id, batch[:half]) and self._send(
                 subject_id, token, archive_id, batch[half:]
             )
-        old = self._sent(subject_id)
         self._arrived(subject_id, batch, made)
-        for passage in batch:
-            if passage.id in old:  # it was replaced: what was there before goes
-                self._server.delete_passage(archive_id, old[passage.id][0])
         return True
 
     def _keep(self, subject_id: str, passage_id: str) -> None:
@@ -274,6 +299,9 @@ class Archive:
         with self._journal.transaction():
             if self._record.get_subject(subject_id) is None:
                 return
+            replaced = [letta_id for each, (letta_id, _) in self._sent(subject_id).items() if each in sent]
+            if replaced:
+                self._mark_gone(subject_id, replaced)
             unchanged = [each.id for each in batch if self._record.get_passage(subject_id, each.id) == each]
             self._record.delete_passages(subject_id, unchanged)
             self._forget_sent(subject_id, set(sent))
@@ -293,6 +321,26 @@ class Archive:
         with self._journal.transaction():
             if self._is_mine(subject_id, token):
                 self._put_sending(subject_id, token, {})
+
+    # removing
+
+    def _gone(self, subject_id: str) -> frozenset[str]:
+        """Letta's ids of passages that are to be removed there."""
+        return frozenset((self._notes.get(subject_id, _GONE) or {}).get("ids", ()))
+
+    def _mark_gone(self, subject_id: str, letta_ids: Sequence[str]) -> None:
+        self._notes.put(subject_id, _GONE, {"ids": sorted(self._gone(subject_id).union(letta_ids))})
+
+    def _remove_gone(self, subject_id: str, agent_id: str) -> None:
+        gone = self._gone(subject_id)
+        if not gone:
+            return
+        archive_id = self._archive_of(subject_id, agent_id)
+        for letta_id in gone:
+            self._server.delete_passage(archive_id, letta_id)
+        with self._journal.transaction():
+            rest = self._gone(subject_id) - gone
+            self._notes.put(subject_id, _GONE, {"ids": sorted(rest)} if rest else None)
 
     # the archive
 
@@ -324,10 +372,6 @@ class Archive:
 
     # reading
 
-    def _asked(self, subject_id: str) -> str | None:
-        """The agent to ask; None inside a transaction, where no request is made, and when none is known."""
-        return None if self._journal.in_transaction else self._agents.known(subject_id)
-
     def _sent(self, subject_id: str) -> dict[str, tuple[str, str | None]]:
         """Letta's id and time of what this journal sent, by our id."""
         return {
@@ -347,12 +391,13 @@ class Archive:
         """What Letta has under these ids: by the time noted when it was sent, else among all."""
         sent = self._sent(subject_id)
         wanted = set(passage_ids)
-        if len(wanted) == 1 and wanted <= sent.keys():
+        if len(wanted) == 1 and wanted <= sent.keys() and not self._journal.in_transaction:
             at = sent[passage_ids[0]][1]
             found = self._at(subject_id, agent_id, at)
             if any(each.passage.id in wanted for each in found):
                 return sorted((each for each in found if each.passage.id in wanted), key=lambda each: each.place)
-        return sorted((each for each in self._scan(agent_id) if each.passage.id in wanted), key=lambda each: each.place)
+        there = self._all(subject_id, agent_id)
+        return sorted((each for each in there if each.passage.id in wanted), key=lambda each: each.place)
 
     def _at(self, subject_id: str, agent_id: str, at: datetime | str | None) -> list[Found]:
         """Everything from one moment, with its metadata."""
@@ -370,8 +415,18 @@ class Archive:
             return []
         return [from_letta(each) for each in found]
 
-    def _candidates(self, agent_id: str, query: PassageQuery) -> list[Found]:
+    def _all(self, subject_id: str, agent_id: str) -> list[Found]:
+        """All passages of an agent but those that are being removed. A transaction, which may ask for many one by one,
+        asks Letta once."""
+        kept = self._read
+        if not self._journal.in_transaction or kept.agent_id != agent_id or self._clock() - kept.at > _READ_SECONDS:
+            kept.agent_id, kept.at, kept.found = agent_id, self._clock(), self._scan(agent_id)
+        gone = self._gone(subject_id)
+        return [found for found in kept.found if found.letta_id not in gone]
+
+    def _candidates(self, subject_id: str, agent_id: str, query: PassageQuery) -> list[Found]:
         """What passes the filters, by Letta's order; asked for again, more of it, while there are too few."""
+        gone = self._gone(subject_id)
         filtered = any((query.tags, query.roles is not None, query.thread_id is not None, query.metadata))
         most = max(_CANDIDATES, 4 * query.limit) if not filtered else max(_MORE_CANDIDATES, 20 * query.limit)
         while True:
@@ -385,7 +440,7 @@ class Archive:
                 )
             except GoneFromServerError:
                 return []
-            found = [from_letta(each) for each in answer]
+            found = [from_letta(each) for each in answer if each.id not in gone]
             passing = [each for each in found if not each.whole or passes(each.passage, query)]
             if len(passing) >= query.limit or len(answer) < most or most >= _ALL:
                 return _once(passing)

@@ -184,6 +184,8 @@ class LettaBackend(Backend):
             self._blocks.push(subject_id)
         except BackendUnavailableError as error:
             logger.warning("blocks of subject %r are kept and sent to Letta later: %s", subject_id, error)
+        else:
+            self._archive.send_if_possible(subject_id, self.agent_of)
 
     # what the learner asks
 
@@ -215,7 +217,7 @@ class LettaBackend(Backend):
     # passages
 
     def add_passages(self, subject_id: str, passages: Sequence[Passage]) -> list[str]:
-        return self._archive.add_passages(subject_id, passages)
+        return self._archive.add_passages(subject_id, passages, agent_of=self.agent_of)
 
     def get_passage(self, subject_id: str, passage_id: str) -> Passage | None:
         return self._archive.get_passage(subject_id, passage_id)
@@ -231,7 +233,7 @@ class LettaBackend(Backend):
         return self._archive.list_passages(subject_id, limit=limit, after=after, tags=tags)
 
     def delete_passages(self, subject_id: str, passage_ids: Sequence[str]) -> int:
-        return self._archive.delete_passages(subject_id, passage_ids)
+        return self._archive.delete_passages(subject_id, passage_ids, agent_of=self.agent_of)
 
     def search_passages(
         self, subject_id: str, query: PassageQuery, *, vector: Sequence[float] | None = None

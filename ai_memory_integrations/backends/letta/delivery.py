@@ -23,9 +23,11 @@ from ai_memory_integrations.backends.letta.remote import RemoteRun
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.errors import (
     AnswerLostError,
+    BackendUnavailableError,
     GoneFromServerError,
     LearningError,
     ModelUnavailableError,
+    ServerConflictError,
     StaleClaimError,
 )
 from ai_memory_integrations.ports import Journal
@@ -123,6 +125,8 @@ class Delivery:
             if looked_for is None:
                 raise
             found = looked_for
+        except ServerConflictError as error:  # its agent is busy
+            raise BackendUnavailableError(str(error)) from error
         return self._known(state, number, found), found
 
     # what is there already
