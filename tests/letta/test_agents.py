@@ -53,7 +53,7 @@ def opens(letta_server: Place, namespace: str, tmp_path: Path) -> Iterator[Opens
 
     yield store
     for each in opened:
-        for subject in each.backend.list_subjects():
+        for subject in each.record.backend.list_subjects():
             each.backend.delete_subject(subject.subject_id)
         each.close()
 
@@ -160,6 +160,30 @@ def test_messages_that_came_first_do_not_hide_the_memory_of_an_sdk_agent(
         ("notes", ""),
     ]
     assert store.backend.agent_of(subject) == agent_id
+
+
+def test_everybody_at_letta_is_listed(tmp_path: Path) -> None:
+    fake = FakeLetta()
+    with fake.client() as client:
+        made_by_the_sdk(client, "sarah", "user")
+        made_by_the_sdk(client, "bob", "subject")
+        client.agents.create(name="another application's", model=MODEL, tags=["eve", SDK_TAG, "x"])
+    one, other = (
+        LettaStore(LettaServer(client=fake.client()), SQLiteStore(str(tmp_path / f"{name}.db")), url="letta://fake")
+        for name in ("one", "other")
+    )
+    for number in range(120):
+        one.backend.create_subject(f"user {number:03}")
+    listed = other.backend.list_subjects()
+    assert [each.subject_id for each in listed[:2]] == ["bob", "sarah"]
+    assert len(listed) == 122
+    assert {each.subject_id: each.agent_id for each in listed} == {
+        each.subject_id: each.agent_id for each in one.backend.list_subjects()
+    }
+    assert [each.subject_id for each in other.backend.list_subjects(limit=2, after="sarah")] == ["user 000", "user 001"]
+    assert [block.value for block in other.backend.list_blocks("sarah")] == ["Name: sarah", ""]
+    one.close()
+    other.close()
 
 
 class TestTheSDKsTags:

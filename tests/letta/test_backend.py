@@ -33,7 +33,7 @@ class OnLetta:
         server = LettaServer(letta_server.url, api_key="none")
         store = opened(server, tmp_path, namespace=uuid4().hex)
         yield store
-        for subject in store.backend.list_subjects():
+        for subject in store.record.backend.list_subjects():
             store.backend.delete_subject(subject.subject_id)
         store.close()
 

@@ -28,7 +28,7 @@ def store(letta_proxy: Proxy, letta_server: Place, tmp_path: Path) -> Iterator[L
     store = opened(letta_proxy.url, tmp_path / "journal.db", namespace=uuid4().hex)
     yield store
     letta_proxy.heal()
-    for subject in store.backend.list_subjects():
+    for subject in store.record.backend.list_subjects():
         store.backend.delete_subject(subject.subject_id)
     store.close()
 

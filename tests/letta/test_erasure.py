@@ -27,7 +27,7 @@ def store(letta_proxy: Proxy, tmp_path: Path) -> Iterator[LettaStore]:
     store = LettaStore(server, SQLiteStore(str(tmp_path / "j.db")), url=letta_proxy.url, namespace=uuid4().hex)
     yield store
     letta_proxy.heal()
-    for subject in store.backend.list_subjects():
+    for subject in store.record.backend.list_subjects():
         store.backend.delete_subject(subject.subject_id)
     store.close()
 

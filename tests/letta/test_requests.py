@@ -26,7 +26,7 @@ def memory(letta_proxy: Proxy, tmp_path: Path) -> Iterator[Memory]:
     memory = Memory(backend=store, learning=AT_ONCE, embedder=False)
     yield memory
     memory.close()
-    for subject in store.backend.list_subjects():
+    for subject in store.record.backend.list_subjects():
         store.backend.delete_subject(subject.subject_id)
     store.close()
 

@@ -20,10 +20,12 @@ from ai_memory_integrations.backends.owner import is_gone, process_owner
 from ai_memory_integrations.errors import (
     AnswerLostError,
     BackendUnavailableError,
+    InvalidSubjectError,
     RefusedByServerError,
 )
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.ports import Backend, Journal, Notes
+from ai_memory_integrations.subjects import subject_id_of
 from ai_memory_integrations.types import Block
 
 logger = logging.getLogger("ai_memory_integrations")
@@ -96,14 +98,29 @@ class Agents:
         theirs = [agent for agent in found if sdk_subject(agent.name, agent.tags) == subject_id]
         return self._adopted(subject_id, oldest(theirs)) if theirs else None
 
-    def all(self) -> Iterator[RemoteAgent]:
-        """Every agent that was made here, oldest first, without its blocks; a request for every hundred."""
+    def all(self, tag: str | None = None) -> Iterator[RemoteAgent]:
+        """Every agent that was made here (or has *tag*), oldest first, without its blocks; a request for every
+        hundred."""
         after: str | None = None
-        while page := self._server.list_agents([self.names.all], limit=_WHOLE_PAGE, after=after):
+        while page := self._server.list_agents([tag or self.names.all], limit=_WHOLE_PAGE, after=after):
             yield from page
             if len(page) < _WHOLE_PAGE:
                 return
             after = page[-1].id
+
+    def everybody(self) -> Iterator[tuple[str, RemoteAgent]]:
+        """The subjects that have an agent at Letta, with the oldest one each; first ours, then the SDK's."""
+        met: set[str] = set()
+        for agent in self.all():
+            subject_id = self.names.subject_of(agent.tags)
+            if subject_id is not None and subject_id not in met:
+                met.add(subject_id)
+                yield subject_id, agent
+        for agent in self.all(SDK_TAG) if self.names.adopts else ():
+            subject_id = self.names.subject_of(agent.tags) or sdk_subject(agent.name, agent.tags)
+            if subject_id is not None and subject_id not in met and _is_subject(subject_id):
+                met.add(subject_id)
+                yield subject_id, agent
 
     def remember(self, subject_id: str, agent: RemoteAgent) -> None:
         """Note which agent stands behind a subject that the journal knows."""
@@ -275,3 +292,11 @@ class Agents:
 def oldest(agents: Sequence[RemoteAgent]) -> RemoteAgent:
     """The one that everybody takes to be the first."""
     return min(agents, key=lambda agent: (agent.created_at or datetime.max.replace(tzinfo=UTC), agent.id))
+
+
+def _is_subject(text: str) -> bool:
+    """Whether a tag that anybody may have given can be a subject here."""
+    try:
+        return subject_id_of(text) == text
+    except InvalidSubjectError:
+        return False

@@ -92,6 +92,12 @@ class LettaBackend(Backend):
         return self._overlaid(known), contact.made
 
     def list_subjects(self, *, limit: int | None = None, after: str | None = None) -> list[Subject]:
+        """As `Backend.list_subjects`. A listing that begins asks Letta for all agents, a request for every hundred."""
+        if after is None and not self._journal.in_transaction:
+            try:
+                self._meet_everybody()
+            except BackendUnavailableError as error:
+                logger.warning("subjects are listed as far as they are known here: %s", error)
         return [self._overlaid(subject) for subject in self._record.list_subjects(limit=limit, after=after)]
 
     def delete_subject(self, subject_id: str) -> ErasureReceipt | None:
@@ -108,6 +114,15 @@ class LettaBackend(Backend):
                 self._agents.remember(subject_id, found)
                 self._blocks.take(subject_id, found.blocks)
         return subject
+
+    def _meet_everybody(self) -> None:
+        """Make subjects known here that strangers or the AI Memory SDK have at Letta; their blocks come when asked."""
+        for subject_id, agent in self._agents.everybody():
+            if self._record.get_subject(subject_id) is None:
+                with self._journal.transaction():
+                    _, made = self._record.create_subject(subject_id)
+                    if made:
+                        self._agents.remember(subject_id, agent)
 
     def _overlaid(self, subject: Subject) -> Subject:
         """With the id of Letta's agent; until there is one, the record's own stands for it."""
