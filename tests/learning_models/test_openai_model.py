@@ -239,7 +239,7 @@ def test_a_model_crosses_a_fork() -> None:
 import os, sys
 from ai_memory_integrations.learning.openai_model import OpenAIModel
 model = OpenAIModel("m", base_url=sys.argv[1])
-ask = lambda: model.reply([], [], timeout=PATIENCE).text == "Hi"
+ask = lambda: model.reply([], [], timeout=240).text == "Hi"
 assert ask()
 child = os.fork()
 if not child:
