@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ai_memory_integrations.backends.rows import Row, moment
@@ -23,7 +24,8 @@ MINUTE = 60_000_000
 GONE_KEPT = 100_000
 SWEEP = 1_000
 PROBE = 10
-ROW = "n.path, i.key, i.value, i.created_at, i.updated_at, i.ttl, i.expires_at"
+COLUMNS = "i.key, i.value, i.created_at, i.updated_at, i.ttl, i.expires_at"
+ROW = f"n.path, {COLUMNS}"
 _EXPIRES = 6
 
 Found = tuple[Row, float | None]
@@ -54,16 +56,17 @@ _JSON = json.JSONDecoder()
 encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def item(row: Row, known: dict[str, Any] | None = None) -> ItemRow:
+def item_of(row: Row, known: dict[str, Any] | None = None) -> ItemRow:
     """The row as an item, with its value where that is *known* already."""
-    ttl = row[5]
+    path, key, _, created, updated, ttl = row[:6]
+    created_at = moment(created)
     return ItemRow(
-        namespace=labels(row[0]),
-        key=row[1],
-        value=value(row) if known is None else known,
-        created_at=moment(row[3]),
-        updated_at=moment(row[4]),
-        ttl=None if ttl is None else ttl / MINUTE,
+        labels(path),
+        key,
+        value(row) if known is None else known,
+        created_at,
+        created_at if updated == created else moment(updated),
+        None if ttl is None else ttl / MINUTE,
     )
 
 
@@ -71,20 +74,21 @@ def ttl_micros(ttl: float | None) -> int | None:
     return None if ttl is None else round(ttl * MINUTE)
 
 
-def page(query: ItemQuery, found: Iterable[Found], now: int) -> Iterator[tuple[ItemRow, float | None]]:
+def page_of(query: ItemQuery, ranked: Iterable[Found], now: int) -> list[tuple[ItemRow, float | None]]:
     """The page asked for of what is accepted, in the order given; what is behind it is not looked at."""
-    number = 0
-    for row, score in found if query.limit else ():
+    passing = ((row, known, score) for row, score in ranked for _, known in accepted(query, (row,), now))
+    page = islice(passing, query.offset, query.offset + query.limit)
+    return [(item_of(row, known), score) for row, known, score in page]
+
+
+def accepted(query: ItemQuery, found: Iterable[Row], now: int) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """What is accepted, with its value, in the order given."""
+    for row in found:
         if query.omit_expired and row[_EXPIRES] is not None and row[_EXPIRES] <= now:
             continue
-        known = None if query.accept is None else value(row)
-        if known is not None and query.accept is not None and not query.accept(known):
-            continue
-        number += 1
-        if number > query.offset:
-            yield item(row, known), score
-        if number == query.offset + query.limit:
-            return
+        known = value(row)
+        if query.accept is None or query.accept(known):
+            yield row, known
 
 
 def place_of(path: bytes, ranking: ItemRanking) -> Place:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
+from ai_memory_integrations.ports import KeptMessage, LearningState
 from ai_memory_integrations.types import (
     Block,
     BlockVersion,
@@ -17,6 +18,7 @@ from ai_memory_integrations.types import (
     Role,
     Run,
     Subject,
+    Thread,
     Usage,
     Value,
 )
@@ -103,6 +105,19 @@ def block_version(label: str, row: Row) -> BlockVersion:
     )
 
 
+def version_values(value: BlockVersion) -> Row:
+    """The columns of `block_version` behind the subject."""
+    return (
+        value.block_id,
+        value.version,
+        value.value,
+        value.actor,
+        value.run_id,
+        dumps(value.message_ids),
+        micros(value.created_at),
+    )
+
+
 PASSAGE = "passage_id, text, tags, metadata, created_at, role, name, thread_id, message_id"
 
 
@@ -131,6 +146,20 @@ def passage(row: Row, score: float | None = None, explanation: dict[str, Any] | 
     _set(value, "__pydantic_extra__", None)
     _set(value, "__pydantic_private__", None)
     return value
+
+
+def passage_values(value: Passage) -> Row:
+    """The columns of `PASSAGE` but the first."""
+    return (
+        value.text,
+        dumps(value.tags),
+        dumps(value.metadata),
+        optional_micros(value.created_at),
+        value.role,
+        value.name,
+        value.thread_id,
+        value.message_id,
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -167,6 +196,24 @@ def message(row: Row) -> Message:
     )
 
 
+def thread(row: Row) -> Thread:
+    """Of a thread's id, how many messages are visible, and when the first and the last were received."""
+    return Thread.model_construct(
+        thread_id=row[0], messages=row[1], created_at=moment(row[2]), updated_at=moment(row[3])
+    )
+
+
+STATES: tuple[LearningState, ...] = ("not_for_learning", "waiting", "learnt", "dropped")
+"""What learning has to do with a message, as its column counts."""
+
+
+def kept_message(row: Row) -> KeptMessage:
+    """Of the columns of `MESSAGE`, the state, whether it is visible, and the id of its run."""
+    if row[2] == "":  # hidden, and its text is gone
+        row = (*row[:2], '{"content":""}', *row[3:])
+    return KeptMessage(message(row), state=STATES[row[6]], visible=bool(row[7]), run_id=row[8])
+
+
 RUN = (
     "r.run_id, s.subject_id, r.state, r.learner, r.messages, r.created_at, r.due_at, r.started_at, r.ended_at, "
     "r.attempts, r.error, r.edits, r.passages, r.skipped, r.usage"
@@ -191,6 +238,43 @@ def run(row: Row) -> Run:
         skipped=json.loads(row[13]),
         usage=None if row[14] is None else Usage.model_validate_json(row[14]),
     )
+
+
+KEPT_RUN = (
+    "run_id, learner, state, sealed, messages, created_at, due_at, started_at, ended_at, attempts, error, edits, "
+    "passages, skipped, usage"
+)
+
+
+def kept_run_values(value: Run) -> Row:
+    """The columns of `KEPT_RUN` for a run from elsewhere. What still has to be learnt keeps its batch: a sealed run
+    collects no more."""
+    state = "created" if value.state == "running" else value.state
+    return (
+        value.id,
+        value.learner,
+        state,
+        state == "created",
+        value.messages,
+        micros(value.created_at),
+        micros(value.due_at or value.created_at),
+        optional_micros(value.started_at),
+        optional_micros(value.ended_at),
+        value.attempts,
+        value.error,
+        value.edits,
+        value.passages,
+        dumps(value.skipped),
+        None if value.usage is None else value.usage.model_dump_json(),
+    )
+
+
+def spent(found: Iterable[tuple[str, str]]) -> dict[str, Usage]:
+    """The sum for each subject of what its runs have spent."""
+    sums: dict[str, Usage] = {}
+    for subject_id, usage in found:
+        sums[subject_id] = sums.get(subject_id, Usage()) + Usage.model_validate_json(usage)
+    return sums
 
 
 def metadata_filter(metadata: Metadata) -> Callable[[str], bool]:

@@ -285,7 +285,7 @@ def test_threads_that_search_while_others_write_find_only_what_passes(path: str,
 def test_deletions_that_are_no_longer_kept_are_not_missed(
     store: CoreMemoryStore, theirs: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_items, "_GONE_KEPT", 3)
+    monkeypatch.setattr(sqlite_items, "GONE_KEPT", 3)
     store.batch([PutOp(("a",), f"k{n}", {"kind": "tea"}) for n in range(30)])
     for _ in range(WARM):
         assert len(store.search(("a",), limit=50)) == len(store.search(("a",), filter={"kind": "tea"}, limit=50)) == 30

@@ -245,20 +245,7 @@ class PostgresBackend(Backend):
             session.many(
                 "INSERT INTO ai_memory.passage VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
-                    (
-                        no,
-                        first + place,
-                        passage.id,
-                        passage.text,
-                        rows.dumps(passage.tags),
-                        rows.dumps(passage.metadata),
-                        rows.optional_micros(passage.created_at),
-                        passage.role,
-                        passage.name,
-                        passage.thread_id,
-                        passage.message_id,
-                        terms[place],
-                    )
+                    (no, first + place, passage.id, *rows.passage_values(passage), terms[place])
                     for place, passage in enumerate(passages)
                 ),
             )

@@ -22,9 +22,9 @@ from ai_memory_integrations.backends.item_rows import (
     Found,
     bounds,
     encoded,
-    item,
+    item_of,
     labels,
-    page,
+    page_of,
     path_of,
     place_of,
     ttl_micros,
@@ -96,7 +96,7 @@ class PostgresItemStore(ItemStore):
                 ([path for path, _ in wanted], [key for _, key in wanted]),
             ).fetchall()
         rows = {(path, key): (path, key, *rest) for path, key, *rest in found}
-        return [None if (row := rows.get(key)) is None else item(row) for key in wanted]
+        return [None if (row := rows.get(key)) is None else item_of(row) for key in wanted]
 
     @repeated
     def put_items(self, puts: Sequence[ItemPut]) -> None:
@@ -163,9 +163,9 @@ class PostgresItemStore(ItemStore):
             if query.ranking is not None:
                 return self._best(session, query, query.ranking)
             if query.accept is None:
-                return list(page(query, _newest(session, query, query.offset + query.limit), 0))
+                return page_of(query, _newest(session, query, query.offset + query.limit), 0)
             with self._database.one_state(session):  # it may take more than one look
-                return list(page(query, _newest(session, query, PROBE * (query.offset + query.limit)), 0))
+                return page_of(query, _newest(session, query, PROBE * (query.offset + query.limit)), 0)
 
     def _best(self, session: Session, query: ItemQuery, ranking: ItemRanking) -> list[tuple[ItemRow, float | None]]:
         from ai_memory_integrations.backends.postgres.item_index import reader
@@ -176,12 +176,12 @@ class PostgresItemStore(ItemStore):
         now, size = session.now() if query.omit_expired else 0, query.offset + query.limit
         if query.hints and len(ranked) > PROBE * size:
             # What many items pass is soon found among the best; only for a rare thing all are looked at.
-            found = list(page(query, _looked_up(session, islice(ranked, PROBE * size), PROBE * size), now))
+            found = page_of(query, _looked_up(session, islice(ranked, PROBE * size), PROBE * size), now)
             if len(found) == query.limit:
                 return found
         if query.hints:
             ranked = ranked.among(_matching(session, query))
-        return list(page(query, _looked_up(session, ranked, size), now))
+        return page_of(query, _looked_up(session, ranked, size), now)
 
     def _shared(self, *, alone: bool) -> ItemSnapshots:
         """The snapshots of this process, or new ones for somebody *alone* with what he sees."""

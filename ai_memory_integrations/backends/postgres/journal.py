@@ -142,12 +142,7 @@ class PostgresJournal(Journal):
                 "GROUP BY m.thread_id ORDER BY min(m.seq)",
                 (subject_id,),
             ).fetchall()
-        return [
-            Thread.model_construct(
-                thread_id=thread, messages=count, created_at=rows.moment(first), updated_at=rows.moment(last)
-            )
-            for thread, count, first, last in found
-        ]
+        return [rows.thread(row) for row in found]
 
     @repeated
     def clear_thread(self, subject_id: str, thread_id: str) -> int:
@@ -406,10 +401,7 @@ class PostgresJournal(Journal):
                 "AND coalesce(r.ended_at, r.due_at) >= %(since)s ORDER BY s.subject_id",
                 {"subject_id": subject_id, "since": 0 if since is None else rows.micros(since)},
             ).fetchall()
-        spent: dict[str, Usage] = {}
-        for subject, usage in found:
-            spent[subject] = spent.get(subject, Usage()) + Usage.model_validate_json(usage)
-        return spent
+        return rows.spent(found)
 
     @repeated
     def adopt(self, from_learner: str, to_learner: str) -> int:

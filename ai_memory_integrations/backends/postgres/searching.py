@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.postgres.connection import Database
 from ai_memory_integrations.backends.postgres.index import allowed_by_metadata, reader
 from ai_memory_integrations.backends.postgres.session import Session
+from ai_memory_integrations.backends.searched import Searched
 from ai_memory_integrations.search.engine import Hit, SearchEngine
 from ai_memory_integrations.search.snapshot import SubjectGoneError
 from ai_memory_integrations.types import Passage, PassageQuery
-
-_SEARCHED = 10_000
 
 
 class PassageSearch:
@@ -22,9 +20,7 @@ class PassageSearch:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._made = SearchEngine()
-        self._process = os.getpid()
-        self._numbers: dict[str, int] = {}
+        self._searched = Searched()
 
     def search(self, subject_id: str, query: PassageQuery, vector: Sequence[float] | None) -> list[Passage]:
         """See `ports.Backend.search_passages`."""
@@ -33,11 +29,11 @@ class PassageSearch:
             if session.in_transaction:
                 no = session.subject_no(subject_id)
                 return [] if no is None else self._found(session, SearchEngine(), no, query, vector)
-            no = self._numbers.get(subject_id)
+            no = self._searched.number(subject_id)
             if no is None and (no := self._learn_number(session, subject_id)) is None:
                 return []
             try:
-                return self._found(session, self._engine(), no, query, vector)
+                return self._found(session, self._searched.engine, no, query, vector)
             except SubjectGoneError:
                 self.drop(subject_id, no)
         return self.search(subject_id, query, vector)  # deleted by another process, and perhaps begun anew
@@ -54,28 +50,18 @@ class PassageSearch:
         return _passages(session, no, engine.search(no, reader(self._database, session, no), query, vector, allowed))
 
     def names(self, subject_id: str) -> tuple[str, ...] | None:
-        """The participants' names as the last search of the subject found them; None when there was none."""
-        no = self._numbers.get(subject_id)
-        return None if no is None else self._engine().names(no)
+        """See `Searched.names`."""
+        return self._searched.names(subject_id)
 
     def drop(self, subject_id: str, no: int) -> None:
         """Forget a subject that is gone."""
-        self._numbers.pop(subject_id, None)
-        self._engine().drop(no)
+        self._searched.forget(subject_id, no)
 
     def _learn_number(self, session: Session, subject_id: str) -> int | None:
         no = session.subject_no(subject_id)
         if no is not None:
-            if len(self._numbers) >= _SEARCHED:
-                self._numbers.clear()
-            self._numbers[subject_id] = no
+            self._searched.remember(subject_id, no)
         return no
-
-    def _engine(self) -> SearchEngine:
-        if self._process != os.getpid():
-            # A forked child makes its own: a thread of its parent may have held a lock of this one.
-            self._made, self._process = SearchEngine(), os.getpid()
-        return self._made
 
 
 def _passages(session: Session, no: int, hits: Sequence[Hit]) -> list[Passage]:

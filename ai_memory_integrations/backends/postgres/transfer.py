@@ -9,10 +9,8 @@ from ai_memory_integrations.backends.postgres.backend import PostgresBackend
 from ai_memory_integrations.backends.postgres.connection import Database, repeated
 from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.errors import InvalidInputError, SubjectExistsError
-from ai_memory_integrations.ports import KeptMessage, LearningState, SubjectRecords, Transfer
+from ai_memory_integrations.ports import KeptMessage, SubjectRecords, Transfer
 from ai_memory_integrations.types import Block, BlockVersion, Run, Subject
-
-_STATES: tuple[LearningState, ...] = ("not_for_learning", "waiting", "learnt", "dropped")  # as the column counts them
 
 
 class PostgresTransfer(Transfer):
@@ -78,14 +76,12 @@ def _runs(session: Session, no: int) -> tuple[Run, ...]:
 
 def _messages(session: Session, no: int) -> tuple[KeptMessage, ...]:
     found = session.execute(
-        "SELECT m.message_id, m.role, CASE m.body WHEN '' THEN '{\"content\":\"\"}' ELSE m.body END, m.created_at, "
+        "SELECT m.message_id, m.role, m.body, m.created_at, "
         "m.received_at, m.thread_id, m.state, m.visible, r.run_id "
         "FROM ai_memory.message m LEFT JOIN ai_memory.run r ON r.no = m.run WHERE m.subject = %s ORDER BY m.seq",
         (no,),
     )
-    return tuple(
-        KeptMessage(rows.message(row), state=_STATES[row[6]], visible=bool(row[7]), run_id=row[8]) for row in found
-    )
+    return tuple(rows.kept_message(row) for row in found)
 
 
 def _subject(session: Session, subject: Subject) -> int:
@@ -129,19 +125,7 @@ def _write_blocks(session: Session, no: int, blocks: Sequence[Block], versions: 
         )
     session.many(
         "INSERT INTO ai_memory.block_version VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            (
-                no,
-                version.block_id,
-                version.version,
-                version.value,
-                version.actor,
-                version.run_id,
-                rows.dumps(version.message_ids),
-                rows.micros(version.created_at),
-            )
-            for version in versions
-        ],
+        [(no, *rows.version_values(version)) for version in versions],
     )
 
 
@@ -165,34 +149,9 @@ def _new_runs(session: Session, runs: Sequence[Run], messages: Sequence[KeptMess
 
 
 def _write_runs(session: Session, no: int, runs: Sequence[Run]) -> dict[str, int]:
-    """The runs' numbers. What still has to be learnt keeps its batch: a sealed run collects no more."""
-    numbers: dict[str, int] = {}
-    for run in runs:
-        state = "created" if run.state == "running" else run.state
-        numbers[run.id] = session.value(
-            "INSERT INTO ai_memory.run(run_id, subject, learner, state, sealed, messages, created_at, due_at, "
-            "started_at, ended_at, attempts, error, edits, passages, skipped, usage) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING no",
-            (
-                run.id,
-                no,
-                run.learner,
-                state,
-                state == "created",
-                run.messages,
-                rows.micros(run.created_at),
-                rows.micros(run.due_at or run.created_at),
-                rows.optional_micros(run.started_at),
-                rows.optional_micros(run.ended_at),
-                run.attempts,
-                run.error,
-                run.edits,
-                run.passages,
-                rows.dumps(run.skipped),
-                None if run.usage is None else run.usage.model_dump_json(),
-            ),
-        )
-    return numbers
+    """The runs' numbers."""
+    statement = f"INSERT INTO ai_memory.run(subject, {rows.KEPT_RUN}) VALUES ({', '.join(['%s'] * 16)}) RETURNING no"
+    return {run.id: session.value(statement, (no, *rows.kept_run_values(run))) for run in runs}
 
 
 def _write_messages(session: Session, no: int, messages: Sequence[KeptMessage], numbers: Mapping[str, int]) -> None:
@@ -215,7 +174,7 @@ def _write_messages(session: Session, no: int, messages: Sequence[KeptMessage], 
                 rows.optional_micros(kept.message.created_at),
                 rows.optional_micros(kept.message.received_at),
                 None if kept.run_id is None else numbers.get(kept.run_id),
-                _STATES.index(kept.state),
+                rows.STATES.index(kept.state),
                 kept.visible,
             )
             for place, kept in enumerate(messages, 1)

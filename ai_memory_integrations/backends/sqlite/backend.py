@@ -217,20 +217,7 @@ class SQLiteBackend(Backend):
             connection.executemany(
                 "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (
-                        first + place,
-                        passage.id,
-                        no,
-                        passage.text,
-                        rows.dumps(passage.tags),
-                        rows.dumps(passage.metadata),
-                        rows.optional_micros(passage.created_at),
-                        passage.role,
-                        passage.name,
-                        passage.thread_id,
-                        passage.message_id,
-                        terms[place],
-                    )
+                    (first + place, passage.id, no, *rows.passage_values(passage), terms[place])
                     for place, passage in enumerate(passages)
                 ),
             )

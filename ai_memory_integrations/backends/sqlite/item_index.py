@@ -8,14 +8,7 @@ from typing import cast
 
 from ai_memory_integrations.backends.sqlite.items import Conditions, below_namespace
 from ai_memory_integrations.ports import ItemRanking
-from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemState, Place, Read
-
-
-def place_of(path: bytes, ranking: ItemRanking) -> Place:
-    """Which snapshot serves a ranking."""
-    if ranking.vector is None:
-        return path, ranking.lexical, "", 0
-    return path, ranking.lexical, ranking.embedder, len(ranking.vector)
+from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemState, Read
 
 
 def reader(connection: sqlite3.Connection, prefix: tuple[str, ...], ranking: ItemRanking) -> Read:

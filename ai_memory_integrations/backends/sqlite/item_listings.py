@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
+from ai_memory_integrations.backends.item_rows import item_of, path_of
 from ai_memory_integrations.backends.sqlite import items
 from ai_memory_integrations.backends.sqlite.item_index import forgotten, state_of
 from ai_memory_integrations.ports import ItemHint, ItemQuery, ItemRow
@@ -138,7 +139,7 @@ class Listings:
     def page(self, connection: sqlite3.Connection, query: ItemQuery) -> Found | None:
         """The page of a query without a ranking, the last written first; None where only the database can tell: when
         the namespace was not looked through before, and for a reader of an older state than others have seen."""
-        path = items.path_of(query.prefix)
+        path = path_of(query.prefix)
         place = self._place(path)
         if place is None:
             return None
@@ -153,7 +154,7 @@ class Listings:
 
     def matching(self, connection: sqlite3.Connection, query: ItemQuery) -> Numbers | None:
         """The numbers of all items below a namespace that fit the hints of a query, rising; None as for `page`."""
-        path = items.path_of(query.prefix)
+        path = path_of(query.prefix)
         place = self._place(path)
         if place is None:
             return None
@@ -277,7 +278,7 @@ class Listings:
             if not joined and state_of(connection) != state:
                 return None
             for raw in items.read_rows(connection, missing):
-                row = read[raw[-1]] = items.item_of(raw)
+                row = read[raw[-1]] = item_of(raw)
                 if keep:
                     self.rows.add(raw[-1], row, len(raw[2]))
         return [read[number] if row is None else row for number, row in zip(numbers, kept, strict=True)]

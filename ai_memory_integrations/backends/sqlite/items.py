@@ -1,24 +1,33 @@
-"""Namespaced JSON items in SQLite.
-
-A namespace's path is its labels in UTF-8, each ended by a NUL, which no label may hold: what is below a namespace is
-then one range of paths, and paths sort as their tuples of labels do. An item that is written again gets a new number,
-so numbers tell the order of writing and what a snapshot has not seen; the numbers of deleted items are kept for a
-while, so that a snapshot hears of them.
-"""
+"""Namespaced JSON items in SQLite; `backends.item_rows` says how they are laid out."""
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ai_memory_integrations.backends import rows
+from ai_memory_integrations.backends.item_rows import (
+    COLUMNS,
+    GONE_KEPT,
+    PROBE,
+    ROW,
+    SWEEP,
+    Found,
+    accepted,
+    bounds,
+    encoded,
+    item_of,
+    labels,
+    page_of,
+    path_of,
+    place_of,
+    ttl_micros,
+)
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.ports import ItemHint, ItemKey, ItemPut, ItemQuery, ItemRanking, ItemRow, ItemStore
 
@@ -27,19 +36,11 @@ if TYPE_CHECKING:
     from ai_memory_integrations.search.item_snapshot import Ranked
     from ai_memory_integrations.search.item_table import Numbers, Path
 
-_MINUTE = 60_000_000
-_GONE_KEPT = 100_000
-_SWEEP = 1_000
-_PROBE = 10
 _KEYS = 500
-_COLUMNS = "i.key, i.value, i.created_at, i.updated_at, i.ttl, i.expires_at"
-_ROW = f"n.path, {_COLUMNS}"
-_EXPIRES = 6
 _ITEMS = "item i CROSS JOIN item_namespace n"  # CROSS: the items decide the order
 Conditions = tuple[list[str], list[Any]]
 """Parts of a WHERE and their values."""
 
-_Found = tuple[rows.Row, float | None]
 _LIVE = "(i.expires_at IS NULL OR i.expires_at > ?)"
 _BELOW = "i.namespace IN (SELECT no FROM item_namespace WHERE path >= ? AND path < ?)"
 
@@ -86,7 +87,7 @@ class SQLiteItemStore(ItemStore):
 
     def get_items(self, keys: Sequence[ItemKey], *, omit_expired: bool = False) -> list[ItemRow | None]:
         statement = (
-            f"SELECT {_ROW} FROM item_namespace n JOIN item i ON i.namespace = n.no WHERE n.path = ? AND i.key = ?"
+            f"SELECT {ROW} FROM item_namespace n JOIN item i ON i.namespace = n.no WHERE n.path = ? AND i.key = ?"
         )
         more: tuple[int, ...] = ()
         if omit_expired:
@@ -118,14 +119,14 @@ class SQLiteItemStore(ItemStore):
         while True:
             with self._database.transaction() as connection:
                 found = connection.execute(
-                    "SELECT id, namespace FROM item WHERE expires_at <= ? LIMIT ?", (self._database.now(), _SWEEP)
+                    "SELECT id, namespace FROM item WHERE expires_at <= ? LIMIT ?", (self._database.now(), SWEEP)
                 ).fetchall()
                 connection.executemany("DELETE FROM item WHERE id = ?", ((number,) for number, _ in found))
                 _note_gone(connection, [number for number, _ in found])
                 _drop_empty(connection, {no for _, no in found})
                 _forget_gone(connection)
             swept += len(found)
-            if len(found) < _SWEEP:
+            if len(found) < SWEEP:
                 return swept
 
     def list_namespaces(
@@ -143,9 +144,9 @@ class SQLiteItemStore(ItemStore):
         with self._read() as connection:
             found = connection.execute(
                 f"SELECT path FROM item_namespace n WHERE path >= ? AND path < ? {live} ORDER BY path LIMIT ? OFFSET ?",
-                (*_bounds(prefix), *more, -1 if limit is None else limit, offset),
+                (*bounds(prefix), *more, -1 if limit is None else limit, offset),
             ).fetchall()
-        return [_labels(path) for (path,) in found]
+        return [labels(path) for (path,) in found]
 
     # search
 
@@ -162,13 +163,13 @@ class SQLiteItemStore(ItemStore):
             with closing(_newest(connection, query)) as newest:
                 if query.accept is None and not query.omit_expired:
                     return [(item_of(row), None) for row in islice(newest, query.offset, None)]
-                page = islice(_accepted(query, newest, self._database.now()), query.offset, query.offset + query.limit)
+                page = islice(accepted(query, newest, self._database.now()), query.offset, query.offset + query.limit)
                 return [(item_of(row, value), None) for row, value in page]
 
     def _best(
         self, connection: sqlite3.Connection, query: ItemQuery, ranking: ItemRanking, listings: Listings | None
     ) -> list[tuple[ItemRow, float | None]]:
-        from ai_memory_integrations.backends.sqlite.item_index import place_of, reader
+        from ai_memory_integrations.backends.sqlite.item_index import reader
         from ai_memory_integrations.search.item_snapshot import ItemSnapshots
 
         now, size = self._database.now(), query.offset + query.limit
@@ -181,12 +182,12 @@ class SQLiteItemStore(ItemStore):
 
             def page(ordered: Iterable[Ranked], size: int) -> list[tuple[ItemRow, float | None]]:
                 if listings is None or query.omit_expired or first:
-                    return _page(query, _looked_up(connection, ordered, size), now)
+                    return page_of(query, _looked_up(connection, ordered, size), now)
                 return listings.ranked_page(connection, query, ordered, size)
 
-            if query.hints and len(ranked) > _PROBE * size:
+            if query.hints and len(ranked) > PROBE * size:
                 # What many items pass is soon found among the best; only for a rare thing all are looked at.
-                found = page(islice(ranked, _PROBE * size), _PROBE * size)
+                found = page(islice(ranked, PROBE * size), PROBE * size)
                 if len(found) == query.limit:
                     return found
             if query.hints:
@@ -246,21 +247,6 @@ def one_state(connection: sqlite3.Connection) -> Iterator[bool]:
 # namespaces
 
 
-def path_of(namespace: Sequence[str]) -> bytes:
-    return b"".join(label.encode() + b"\0" for label in namespace)
-
-
-@lru_cache(maxsize=10_000)
-def _labels(path: bytes) -> tuple[str, ...]:
-    return tuple(path.decode().split("\0")[:-1])
-
-
-def _bounds(prefix: Sequence[str]) -> tuple[bytes, bytes]:
-    """The range of the paths at and below a namespace."""
-    path = path_of(prefix)
-    return path, path[:-1] + b"\1" if path else b"\xff"
-
-
 def _namespace(connection: sqlite3.Connection, namespace: tuple[str, ...], *, make: bool) -> int | None:
     """The number of a namespace; one that is not there is made, or None."""
     path = path_of(namespace)
@@ -278,30 +264,6 @@ def _drop_empty(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
 
 
 # rows
-
-
-def _value(row: rows.Row) -> dict[str, Any]:
-    value: dict[str, Any] = _JSON.raw_decode(row[2])[0]
-    return value
-
-
-# Made once: `json.dumps` with options makes an encoder for every call.
-_JSON = json.JSONDecoder()
-_ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
-def item_of(row: rows.Row, value: dict[str, Any] | None = None) -> ItemRow:
-    """The row as an item, with its *value* where that was read already."""
-    path, key, _, created, updated, ttl = row[:6]
-    created_at = rows.moment(created)
-    return ItemRow(
-        _labels(path),
-        key,
-        _value(row) if value is None else value,
-        created_at,
-        created_at if updated == created else rows.moment(updated),
-        None if ttl is None else ttl / _MINUTE,
-    )
 
 
 def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) -> None:
@@ -322,13 +284,13 @@ def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) ->
         _, created, expires = known.get((put.namespace, put.key), (0, now, None))
         if expires is not None and expires <= now:
             created = now
-        ttl = None if put.ttl is None else round(put.ttl * _MINUTE)
+        ttl = ttl_micros(put.ttl)
         written.append(
             (
                 number,
                 numbers[put.namespace],
                 put.key,
-                _ENCODED(put.value),
+                encoded(put.value),
                 created,
                 now,
                 ttl,
@@ -377,27 +339,10 @@ def _note_gone(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
 
 def _forget_gone(connection: sqlite3.Connection) -> None:
     """Keep the last deletions only; a snapshot that is further behind is made anew."""
-    connection.execute("DELETE FROM item_gone WHERE no <= (SELECT max(no) FROM item_gone) - ?", (_GONE_KEPT,))
+    connection.execute("DELETE FROM item_gone WHERE no <= (SELECT max(no) FROM item_gone) - ?", (GONE_KEPT,))
 
 
 # search
-
-
-def _page(query: ItemQuery, ranked: Iterable[_Found], now: int) -> list[tuple[ItemRow, float | None]]:
-    """The page asked for of what is accepted, in the order given; what is behind it is not looked at."""
-    accepted = ((row, value, score) for row, score in ranked for _, value in _accepted(query, (row,), now))
-    page = islice(accepted, query.offset, query.offset + query.limit)
-    return [(item_of(row, value), score) for row, value, score in page]
-
-
-def _accepted(query: ItemQuery, found: Iterable[rows.Row], now: int) -> Iterator[tuple[rows.Row, dict[str, Any]]]:
-    """What is accepted, with its value, in the order given."""
-    for row in found:
-        if query.omit_expired and row[_EXPIRES] is not None and row[_EXPIRES] <= now:
-            continue
-        value = _value(row)
-        if query.accept is None or query.accept(value):
-            yield row, value
 
 
 def _newest(connection: sqlite3.Connection, query: ItemQuery) -> sqlite3.Cursor | Generator[rows.Row, None, None]:
@@ -409,12 +354,12 @@ def _newest(connection: sqlite3.Connection, query: ItemQuery) -> sqlite3.Cursor 
         return _newest_of_few(connection, query, limit)
     if len(places) == 2:
         conditions = ["n.path >= ?", "n.path < ?"] if query.prefix else []
-        where, more = _where(conditions, _bounds(query.prefix) if query.prefix else (), query.hints)
-        statement = f"SELECT {_ROW} FROM {_ITEMS} ON n.no = i.namespace {where} ORDER BY i.id DESC LIMIT ?"
+        where, more = _where(conditions, bounds(query.prefix) if query.prefix else (), query.hints)
+        statement = f"SELECT {ROW} FROM {_ITEMS} ON n.no = i.namespace {where} ORDER BY i.id DESC LIMIT ?"
     elif places:
         no, path = places[0]
         where, more = _where(["i.namespace = ?"], [no], query.hints)
-        more, statement = [path, *more], f"SELECT ?, {_COLUMNS} FROM item i {where} ORDER BY i.id DESC LIMIT ?"
+        more, statement = [path, *more], f"SELECT ?, {COLUMNS} FROM item i {where} ORDER BY i.id DESC LIMIT ?"
     else:
         more, statement = [], "SELECT 1 LIMIT 0 * ?"
     return connection.execute(statement, (*more, limit))
@@ -423,12 +368,12 @@ def _newest(connection: sqlite3.Connection, query: ItemQuery) -> sqlite3.Cursor 
 def _newest_of_few(connection: sqlite3.Connection, query: ItemQuery, limit: int) -> Generator[rows.Row, None, None]:
     """The same one namespace after the other, and not in the order of writing: only the numbers are sorted."""
     with one_state(connection):
-        numbers = _matching(connection, ([_BELOW], list(_bounds(query.prefix))), query.hints, limit)
+        numbers = _matching(connection, ([_BELOW], list(bounds(query.prefix))), query.hints, limit)
         for row, _ in _looked_up(connection, ((number, None) for number in numbers), query.offset + query.limit):
             yield row
 
 
-def _looked_up(connection: sqlite3.Connection, ordered: Iterable[Ranked], size: int) -> Iterator[_Found]:
+def _looked_up(connection: sqlite3.Connection, ordered: Iterable[Ranked], size: int) -> Iterator[Found]:
     """The rows of some numbers, in their order, read piece by piece."""
     rest = iter(ordered)
     while piece := list(islice(rest, size)):
@@ -442,7 +387,7 @@ def _looked_up(connection: sqlite3.Connection, ordered: Iterable[Ranked], size: 
 def read_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> sqlite3.Cursor:
     """The rows of some numbers in any order, each with its number at the end."""
     return connection.execute(
-        f"SELECT {_ROW}, i.id FROM {_ITEMS} ON n.no = i.namespace WHERE i.id IN (SELECT value FROM json_each(?))",
+        f"SELECT {ROW}, i.id FROM {_ITEMS} ON n.no = i.namespace WHERE i.id IN (SELECT value FROM json_each(?))",
         (rows.json_list(numbers),),
     )
 
@@ -486,7 +431,7 @@ def fields_written(
     return connection.execute(
         f"SELECT {columns} FROM {_ITEMS} ON n.no = i.namespace "
         "WHERE i.id > ? AND n.path >= ? AND n.path < ? ORDER BY i.id",
-        (*values, after, *_bounds(prefix)),
+        (*values, after, *bounds(prefix)),
     ).fetchall()
 
 
@@ -523,13 +468,13 @@ def below_namespace(connection: sqlite3.Connection, prefix: tuple[str, ...]) -> 
     places = _first_two_below(connection, prefix)
     if len(places) < 2:
         return ["i.namespace = ?"], [places[0][0] if places else -1]
-    return [_BELOW], list(_bounds(prefix))
+    return [_BELOW], list(bounds(prefix))
 
 
 def _first_two_below(connection: sqlite3.Connection, prefix: tuple[str, ...]) -> list[tuple[int, bytes]]:
     """Number and path of the first namespace at and below this one, and of another where there are more."""
     return connection.execute(
-        "SELECT no, path FROM item_namespace WHERE path >= ? AND path < ? LIMIT 2", _bounds(prefix)
+        "SELECT no, path FROM item_namespace WHERE path >= ? AND path < ? LIMIT 2", bounds(prefix)
     ).fetchall()
 
 
@@ -537,7 +482,7 @@ def _most(connection: sqlite3.Connection, prefix: tuple[str, ...]) -> bool:
     """Whether so many namespaces are below this one that walking through all items, newest first, soon meets its."""
     below, last = connection.execute(
         "SELECT (SELECT count(*) FROM item_namespace WHERE path >= ? AND path < ?), max(no) FROM item_namespace",
-        _bounds(prefix),
+        bounds(prefix),
     ).fetchone()
     return bool(below * 4 >= last)
 
@@ -549,7 +494,7 @@ def _condition(hint: ItemHint) -> tuple[str, list[Any]]:
             # Values are written by one encoder, so that an equal field is an equal piece of text: found much faster
             # than by reading the JSON.
             conditions.append("instr(i.value, ?)")
-            values.append(f"{_ENCODED(path[-1])}:{_ENCODED(hint.value)}")
+            values.append(f"{encoded(path[-1])}:{encoded(hint.value)}")
         else:
             conditions.append(f"json_extract(i.value, ?) {hint.operator} ?")
             values += [_json_path(path), hint.value]

@@ -146,12 +146,7 @@ class SQLiteJournal(Journal):
                 "GROUP BY m.thread_id ORDER BY min(m.id)",
                 (subject_id,),
             ).fetchall()
-        return [
-            Thread.model_construct(
-                thread_id=thread, messages=count, created_at=rows.moment(first), updated_at=rows.moment(last)
-            )
-            for thread, count, first, last in found
-        ]
+        return [rows.thread(row) for row in found]
 
     def clear_thread(self, subject_id: str, thread_id: str) -> int:
         with self._database.transaction() as connection:
@@ -412,10 +407,7 @@ class SQLiteJournal(Journal):
                 f"AND {wanted} AND coalesce(r.ended_at, r.due_at) >= :since ORDER BY s.subject_id",
                 {"subject_id": subject_id, "since": 0 if since is None else rows.micros(since)},
             ).fetchall()
-        spent: dict[str, Usage] = {}
-        for subject, usage in found:
-            spent[subject] = spent.get(subject, Usage()) + Usage.model_validate_json(usage)
-        return spent
+        return rows.spent(found)
 
     def adopt(self, from_learner: str, to_learner: str) -> int:
         with self._database.transaction() as connection:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 
 from ai_memory_integrations.backends import rows
+from ai_memory_integrations.backends.searched import Searched
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.index import allowed_by_metadata, reader
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
@@ -15,7 +15,6 @@ from ai_memory_integrations.search.engine import Hit, SearchEngine
 from ai_memory_integrations.search.snapshot import SubjectGoneError
 from ai_memory_integrations.types import Passage, PassageQuery
 
-_SEARCHED = 10_000
 _NAMED = 100
 
 
@@ -25,9 +24,7 @@ class PassageSearch:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._made = SearchEngine()
-        self._process = os.getpid()
-        self._numbers: dict[str, int] = {}
+        self._searched = Searched()
 
     def search(self, subject_id: str, query: PassageQuery, vector: Sequence[float] | None) -> list[Passage]:
         """See `ports.Backend.search_passages`."""
@@ -36,11 +33,11 @@ class PassageSearch:
             if connection.in_transaction:
                 no = _number(connection, subject_id)
                 return [] if no is None else self._found(connection, SearchEngine(), no, query, vector)
-            no = self._numbers.get(subject_id)
+            no = self._searched.number(subject_id)
             if no is None and (no := self._learn_number(connection, subject_id)) is None:
                 return []
             try:
-                return self._found(connection, self._engine(), no, query, vector)
+                return self._found(connection, self._searched.engine, no, query, vector)
             except SubjectGoneError:
                 self.drop(subject_id, no)
             finally:
@@ -60,28 +57,18 @@ class PassageSearch:
         return _passages(connection, no, engine.search(no, reader(connection, no), query, vector, allowed))
 
     def names(self, subject_id: str) -> tuple[str, ...] | None:
-        """The participants' names as the last search of the subject found them; None when there was none."""
-        no = self._numbers.get(subject_id)
-        return None if no is None else self._engine().names(no)
+        """See `Searched.names`."""
+        return self._searched.names(subject_id)
 
     def drop(self, subject_id: str, no: int) -> None:
         """Forget a subject that is gone."""
-        self._numbers.pop(subject_id, None)
-        self._engine().drop(no)
+        self._searched.forget(subject_id, no)
 
     def _learn_number(self, connection: sqlite3.Connection, subject_id: str) -> int | None:
         no = _number(connection, subject_id)
         if no is not None:
-            if len(self._numbers) >= _SEARCHED:
-                self._numbers.clear()
-            self._numbers[subject_id] = no
+            self._searched.remember(subject_id, no)
         return no
-
-    def _engine(self) -> SearchEngine:
-        if self._process != os.getpid():
-            # A forked child makes its own: a thread of its parent may have held a lock of this one.
-            self._made, self._process = SearchEngine(), os.getpid()
-        return self._made
 
 
 def _number(connection: sqlite3.Connection, subject_id: str) -> int | None:

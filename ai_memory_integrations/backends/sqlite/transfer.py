@@ -10,10 +10,8 @@ from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend, option
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
 from ai_memory_integrations.errors import InvalidInputError, SubjectExistsError
-from ai_memory_integrations.ports import KeptMessage, LearningState, SubjectRecords, Transfer
+from ai_memory_integrations.ports import KeptMessage, SubjectRecords, Transfer
 from ai_memory_integrations.types import Block, BlockVersion, Message, Run, Subject
-
-_STATES: tuple[LearningState, ...] = ("not_for_learning", "waiting", "learnt", "dropped")  # as the column counts them
 
 
 class SQLiteTransfer(Transfer):
@@ -75,14 +73,12 @@ def _runs(connection: sqlite3.Connection, no: int) -> tuple[Run, ...]:
 
 def _messages(connection: sqlite3.Connection, no: int) -> tuple[KeptMessage, ...]:
     found = connection.execute(
-        "SELECT m.message_id, m.role, CASE m.body WHEN '' THEN '{\"content\":\"\"}' ELSE m.body END, m.created_at, "
+        "SELECT m.message_id, m.role, m.body, m.created_at, "
         "m.received_at, m.thread_id, m.state, m.visible, r.run_id FROM message m LEFT JOIN run r ON r.no = m.run "
         "WHERE m.id > ? AND m.id < ? ORDER BY m.id",
         (no << SEQ_BITS, (no + 1) << SEQ_BITS),
     )
-    return tuple(
-        KeptMessage(rows.message(row), state=_STATES[row[6]], visible=bool(row[7]), run_id=row[8]) for row in found
-    )
+    return tuple(rows.kept_message(row) for row in found)
 
 
 def _subject(connection: sqlite3.Connection, subject: Subject) -> int:
@@ -126,19 +122,7 @@ def _write_blocks(
         )
     connection.executemany(
         "INSERT INTO block_version VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                no,
-                version.block_id,
-                version.version,
-                version.value,
-                version.actor,
-                version.run_id,
-                rows.dumps(version.message_ids),
-                rows.micros(version.created_at),
-            )
-            for version in versions
-        ),
+        ((no, *rows.version_values(version)) for version in versions),
     )
 
 
@@ -162,34 +146,9 @@ def _new_runs(connection: sqlite3.Connection, runs: Sequence[Run], messages: Seq
 
 
 def _write_runs(connection: sqlite3.Connection, no: int, runs: Sequence[Run]) -> dict[str, int]:
-    """The runs' numbers. What still has to be learnt keeps its batch: a sealed run collects no more."""
-    numbers: dict[str, int] = {}
-    for run in runs:
-        state = "created" if run.state == "running" else run.state
-        numbers[run.id] = connection.execute(
-            "INSERT INTO run(run_id, subject, learner, state, sealed, messages, created_at, due_at, started_at, "
-            "ended_at, attempts, error, edits, passages, skipped, usage) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING no",
-            (
-                run.id,
-                no,
-                run.learner,
-                state,
-                state == "created",
-                run.messages,
-                rows.micros(run.created_at),
-                rows.micros(run.due_at or run.created_at),
-                rows.optional_micros(run.started_at),
-                rows.optional_micros(run.ended_at),
-                run.attempts,
-                run.error,
-                run.edits,
-                run.passages,
-                rows.dumps(run.skipped),
-                None if run.usage is None else run.usage.model_dump_json(),
-            ),
-        ).fetchone()[0]
-    return numbers
+    """The runs' numbers."""
+    statement = f"INSERT INTO run(subject, {rows.KEPT_RUN}) VALUES ({', '.join('?' * 16)}) RETURNING no"
+    return {run.id: connection.execute(statement, (no, *rows.kept_run_values(run))).fetchone()[0] for run in runs}
 
 
 def _write_messages(
@@ -214,7 +173,7 @@ def _write_messages(
                 rows.optional_micros(kept.message.created_at),
                 rows.optional_micros(kept.message.received_at),
                 None if kept.run_id is None else numbers.get(kept.run_id),
-                _STATES.index(kept.state),
+                rows.STATES.index(kept.state),
                 kept.visible,
             )
             for place, kept in enumerate(messages)
