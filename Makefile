@@ -48,7 +48,7 @@ bench: .venv/.stamp
 	@$(RUN) benchmarks $(ARGS)
 
 stress: .venv/.stamp
-	@AI_MEMORY_STRESS_ROUNDS=$(ROUNDS) $(RUN) pytest -q -o timeout=0 tests/journal/test_crash.py $(ARGS)
+	@AI_MEMORY_STRESS_ROUNDS=$(ROUNDS) $(RUN) pytest -q -o timeout=0 tests/journal/test_crash.py tests/letta/test_learning_crashes.py $(ARGS)
 
 build: .venv/.stamp
 	@$(RUN) hatchling build
