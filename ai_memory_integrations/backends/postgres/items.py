@@ -159,6 +159,9 @@ class PostgresItemStore(ItemStore):
     # search
 
     def find_items(self, query: ItemQuery) -> list[tuple[ItemRow, float | None]]:
+        if query.ranking is not None and self._here.session is None and not self._database.in_transaction:
+            with self._reading():  # what is ranked is still there when it is read
+                return self.find_items(query)
         with self._read() as session:
             if query.ranking is not None:
                 return self._best(session, query, query.ranking)
