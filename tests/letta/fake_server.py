@@ -53,10 +53,10 @@ class FakeLetta:
         self._clock = datetime.now(UTC)
 
     def client(self) -> Letta:
-        transport = httpx.MockTransport(self._answer)
+        transport = httpx.MockTransport(self.answer)
         return Letta(base_url="http://fake", api_key="x", http_client=httpx.Client(transport=transport))
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
         self.seen.append(f"{request.method} {request.url.path}")
         body = json.loads(request.content) if request.content else {}
         for method, pattern, call in _ROUTES:

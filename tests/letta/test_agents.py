@@ -10,10 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from letta.fake_server import FakeLetta
+from letta.proxy import Proxy
 from letta.server import EMBEDDING, MODEL, Place
 from letta_client import Letta
 
@@ -21,6 +24,7 @@ from ai_memory_integrations.backends.letta.names import SDK_TAG, Names, sdk_subj
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.letta.store import LettaStore
 from ai_memory_integrations.backends.sqlite import SQLiteStore
+from ai_memory_integrations.errors import BackendUnavailableError
 from ai_memory_integrations.types import BlockSpec
 
 PROCESSES = 8
@@ -276,3 +280,64 @@ def test_a_maker_that_died_is_replaced(opens: Opens) -> None:
     subject, made = store.backend.create_subject("sarah", BLOCKS)
     assert made
     assert subject.agent_id.startswith("agent-")
+
+
+class TestAnAgentWhoseMakingGoesWrong:
+    @pytest.fixture
+    def store(self, letta_proxy: Proxy, namespace: str, tmp_path: Path) -> Iterator[LettaStore]:
+        server = LettaServer(letta_proxy.url, api_key="none", retries=0)
+        store = LettaStore(server, SQLiteStore(str(tmp_path / "j.db")), url=letta_proxy.url, namespace=namespace)
+        yield store
+        letta_proxy.heal()
+        store.backend.delete_subject("sarah")
+        store.close()
+
+    def test_is_found_when_only_the_answer_was_lost(
+        self, store: LettaStore, letta_proxy: Proxy, letta_client: Letta, namespace: str
+    ) -> None:
+        letta_proxy.drop("POST", "/v1/agents/", when="after")
+        subject, made = store.backend.create_subject("sarah", BLOCKS)
+        assert made
+        assert there(letta_client, namespace)[0] == [subject.agent_id]
+
+    @pytest.mark.parametrize("path", ["POST /v1/agents/", "GET /v1/agents/"])
+    def test_is_begun_by_the_next_call_when_it_did_not_arrive(
+        self, store: LettaStore, letta_proxy: Proxy, letta_client: Letta, namespace: str, path: str
+    ) -> None:
+        letta_proxy.drop(*path.split(), when="before")
+        with pytest.raises(BackendUnavailableError):
+            store.backend.create_subject("sarah", BLOCKS)
+        subject, made = store.backend.create_subject("sarah", BLOCKS)
+        assert made
+        assert there(letta_client, namespace)[0] == [subject.agent_id]
+        assert store.backend.create_subject("sarah")[1] is False
+
+    def test_is_one_also_when_nobody_could_look_for_a_second_one(
+        self, store: LettaStore, letta_proxy: Proxy, letta_client: Letta, namespace: str
+    ) -> None:
+        store.record.backend.create_subject("sarah", BLOCKS)
+        letta_proxy.answer("GET", "/v1/agents/", status=200, body=[])
+        letta_proxy.answer("GET", "/v1/agents/", status=503)
+        with pytest.raises(BackendUnavailableError):
+            store.backend.create_subject("sarah")
+        subject, _ = store.backend.create_subject("sarah")
+        assert there(letta_client, namespace)[0] == [subject.agent_id]
+
+
+def test_where_letta_has_no_sleeptime_agents_another_kind_gets_the_same_tools(tmp_path: Path) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def refusing(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path == "/v1/agents/":
+            asked.append(json.loads(request.content))
+            if asked[-1]["agent_type"] == "sleeptime_agent":
+                return httpx.Response(422, json={"detail": [{"loc": ["body", "agent_type"], "msg": "not known"}]})
+        return fake.answer(request)
+
+    fake = FakeLetta()
+    client = Letta(base_url="http://fake", http_client=httpx.Client(transport=httpx.MockTransport(refusing)))
+    store = LettaStore(LettaServer(client=client), SQLiteStore(str(tmp_path / "j.db")), url="letta://fake")
+    assert store.backend.create_subject("sarah", BLOCKS)[1]
+    assert [each["agent_type"] for each in asked] == ["sleeptime_agent", "letta_v1_agent"]
+    assert asked[1]["tools"] == ["memory_insert", "memory_replace", "memory_rethink"]
+    store.close()

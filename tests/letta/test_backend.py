@@ -14,6 +14,7 @@ from letta.server import Place
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.letta.store import LettaStore
 from ai_memory_integrations.backends.sqlite import SQLiteStore
+from ai_memory_integrations.backends.urls import open_store
 from ai_memory_integrations.ports import Backend, Store
 from ai_memory_integrations.testing.contracts.backend import BackendContract
 from ai_memory_integrations.testing.contracts.journal import JournalContract
@@ -88,4 +89,21 @@ class TestJournalOnAFake(OnAFake, JournalContract):
 
 
 class TestNotesOnAFake(OnAFake, NotesContract):
+    pass
+
+
+class OnAFakeWithPostgres:
+    @pytest.fixture
+    def store(self, postgres_url: str) -> Iterator[Store]:
+        server = LettaServer(client=FakeLetta().client())
+        store = LettaStore(server, open_store(postgres_url), url=server.url)
+        yield store
+        store.close()
+
+
+class TestBackendOnAFakeWithPostgres(OnAFakeWithPostgres, ContractOfLetta):
+    pass
+
+
+class TestNotesOnAFakeWithPostgres(OnAFakeWithPostgres, NotesContract):
     pass

@@ -32,6 +32,7 @@ class LettaTransfer(Transfer):
 
     def write(self, records: SubjectRecords, *, merge: bool = False) -> SubjectRecords:
         subject_id = records.subject.subject_id
+        self._backend.get_subject(subject_id)  # one that only Letta knows is there, too
         known = {passage.id for passage in self._backend.list_passages(subject_id)} if merge else set()
         new = tuple(passage for passage in records.passages if passage.id not in known)
         with self._journal.transaction():
