@@ -392,6 +392,38 @@ def test_a_snapshot_hears_of_what_other_processes_write_and_delete(postgres_url:
             assert texts() == []
 
 
+def test_what_is_written_anew_all_the_time_is_found_all_the_time(postgres_url: str) -> None:
+    from ai_memory_integrations.search.text import terms_of
+
+    passage, stop = Passage(text="cats 0"), threading.Event()
+    with closing(open_store(postgres_url)) as here, closing(open_store(postgres_url)) as elsewhere:
+        here.backend.create_subject("sarah")
+
+        def write(number: int) -> None:
+            text = f"cats {number}"
+            elsewhere.backend.add_passages("sarah", [passage.model_copy(update={"text": text})])
+            elsewhere.items.put_items([ItemPut(("n",), "k", {"x": text}, terms=terms_of(text))])
+
+        def write_on() -> None:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                write(number)
+
+        write(0)
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write_on)
+            try:
+                for _ in range(200):
+                    assert len(here.backend.search_passages("sarah", PassageQuery(text="cats"))) == 1
+                    ranking = ItemRanking(text="cats")
+                    assert len(here.items.find_items(ItemQuery(("n",), ranking=ranking))) == 1
+                    assert len(here.items.find_items(ItemQuery(("n",)))) == 1
+            finally:
+                stop.set()
+            writing.result()
+
+
 def test_vectors_are_written_behind_and_made_anew_for_another_embedder(postgres_url: str) -> None:
     class Letters:
         def __init__(self, name: str, letters: str) -> None:

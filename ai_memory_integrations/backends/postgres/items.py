@@ -30,7 +30,7 @@ from ai_memory_integrations.backends.item_rows import (
     ttl_micros,
 )
 from ai_memory_integrations.backends.postgres.connection import Database, repeated
-from ai_memory_integrations.backends.postgres.session import Session
+from ai_memory_integrations.backends.postgres.session import OvertakenError, Session
 from ai_memory_integrations.backends.rows import Row
 from ai_memory_integrations.ports import ItemHint, ItemKey, ItemPut, ItemQuery, ItemRanking, ItemRow, ItemStore
 
@@ -164,16 +164,22 @@ class PostgresItemStore(ItemStore):
                 return self.find_items(query)
         with self._read() as session:
             if query.ranking is not None:
-                return self._best(session, query, query.ranking)
+                alone = session.in_transaction and not self._here.committed
+                try:
+                    return self._best(session, query, query.ranking, alone=alone)
+                except OvertakenError:
+                    with self._database.one_state(session):
+                        return self._best(session, query, query.ranking, alone=alone)
             if query.accept is None:
                 return page_of(query, _newest(session, query, query.offset + query.limit), 0)
             with self._database.one_state(session):  # it may take more than one look
                 return page_of(query, _newest(session, query, PROBE * (query.offset + query.limit)), 0)
 
-    def _best(self, session: Session, query: ItemQuery, ranking: ItemRanking) -> list[tuple[ItemRow, float | None]]:
+    def _best(
+        self, session: Session, query: ItemQuery, ranking: ItemRanking, *, alone: bool
+    ) -> list[tuple[ItemRow, float | None]]:
         from ai_memory_integrations.backends.postgres.item_index import reader
 
-        alone = session.in_transaction and not self._here.committed
         place = place_of(path_of(query.prefix), ranking)
         ranked = self._shared(alone=alone).rank(place, reader(self._database, session, query.prefix, ranking), ranking)
         now, size = session.now() if query.omit_expired else 0, query.offset + query.limit
@@ -308,16 +314,17 @@ def _newest(session: Session, query: ItemQuery, size: int) -> Iterator[Found]:
 
 
 def _looked_up(session: Session, ordered: Iterable[Ranked], size: int) -> Iterator[Found]:
-    """The rows of some numbers, in their order, read piece by piece; without those deleted a moment ago."""
+    """The rows of some numbers, in their order, read piece by piece. Raises: OvertakenError."""
     rest = iter(ordered)
     while piece := list(islice(rest, size)):
         found = session.execute(
             f"SELECT {ROW}, i.id FROM {_ITEMS} WHERE i.id = ANY(%s)", ([number for number, _ in piece],)
         )
         by_number = {row[-1]: row for row in found}
+        if len(by_number) < len(piece):
+            raise OvertakenError
         for number, score in piece:
-            if number in by_number:
-                yield by_number[number], score
+            yield by_number[number], score
         size = min(size * 4, 4_000)
 
 

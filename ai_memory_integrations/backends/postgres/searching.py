@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.postgres.connection import Database
 from ai_memory_integrations.backends.postgres.index import allowed_by_metadata, reader
-from ai_memory_integrations.backends.postgres.session import Session
+from ai_memory_integrations.backends.postgres.session import OvertakenError, Session
 from ai_memory_integrations.backends.searched import Searched
 from ai_memory_integrations.search.engine import Hit, SearchEngine
 from ai_memory_integrations.search.snapshot import SubjectGoneError
@@ -33,10 +33,19 @@ class PassageSearch:
             if no is None and (no := self._learn_number(session, subject_id)) is None:
                 return []
             try:
-                return self._found(session, self._searched.engine, no, query, vector)
+                return self._shared_or_alone(session, no, query, vector)
             except SubjectGoneError:
                 self.drop(subject_id, no)
         return self.search(subject_id, query, vector)  # deleted by another process, and perhaps begun anew
+
+    def _shared_or_alone(
+        self, session: Session, no: int, query: PassageQuery, vector: Sequence[float] | None
+    ) -> list[Passage]:
+        try:
+            return self._found(session, self._searched.engine, no, query, vector)
+        except OvertakenError:
+            with self._database.one_state(session):  # it may be older than the shared snapshot, which must not go back
+                return self._found(session, SearchEngine(), no, query, vector)
 
     def _found(
         self,
@@ -65,7 +74,7 @@ class PassageSearch:
 
 
 def _passages(session: Session, no: int, hits: Sequence[Hit]) -> list[Passage]:
-    """The passages of hits, in their order, but those that were deleted a moment ago."""
+    """The passages of hits, in their order. Raises: OvertakenError."""
     if not hits:
         return []
     found = session.execute(
@@ -73,4 +82,6 @@ def _passages(session: Session, no: int, hits: Sequence[Hit]) -> list[Passage]:
         (no, [hit.seq for hit in hits]),
     )
     by_seq = {row[-1]: row for row in found}
-    return [rows.passage(by_seq[hit.seq], hit.score, hit.explanation) for hit in hits if hit.seq in by_seq]
+    if len(by_seq) < len(hits):
+        raise OvertakenError
+    return [rows.passage(by_seq[hit.seq], hit.score, hit.explanation) for hit in hits]

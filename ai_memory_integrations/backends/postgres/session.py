@@ -19,6 +19,10 @@ WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_time
 ONE_STATE = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
+class OvertakenError(LookupError):
+    """What was found has been written anew or deleted before it was read: it has to be looked for in one state."""
+
+
 class Session:
     """A connection in use. In statements `ai_memory.` stands for the schema of the store."""
 
