@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from patience import PATIENCE
@@ -25,6 +27,7 @@ from ai_memory_integrations import Memory
 from ai_memory_integrations.testing import Answer, ChatCompletionsServer, called
 
 SERVER = "postgresql://app:secret@localhost/memory"  # a page shows it, the tests' own server answers
+LETTA = "letta://localhost:8283"
 DOCS = Path(__file__).parents[2] / "docs"
 FILES = {
     "notes.md": "# Trip\n\nSarah flies to Porto on Friday.\n",
@@ -110,6 +113,10 @@ def test_a_page_runs_and_prints_what_it_says(
     if any(SERVER in block.content and not block.reason for block in shown):
         url = request.getfixturevalue("postgres_url")
         shown = [block._replace(content=block.content.replace(SERVER, url)) for block in shown]
+    if any(LETTA in block.content and not block.reason for block in shown):
+        server = request.getfixturevalue("letta_server").url.removeprefix("http://")
+        url = f"letta://{server}?namespace={uuid4().hex}&journal={quote(f'sqlite:///{place}/journal.db', safe='')}"
+        shown = [block._replace(content=block.content.replace(LETTA, url)) for block in shown]
     try:
         for block in shown:
             if block.language == "text" and printed is not None:
@@ -130,7 +137,7 @@ def test_a_page_runs_and_prints_what_it_says(
 
 def comparable(text: str) -> list[str]:
     """Lines without times, ids and what pads them."""
-    return [line.rstrip() for line in _CHANGES.sub("_", text).rstrip().splitlines()]
+    return [line.rstrip() for line in _CHANGES.sub("_", text).strip().splitlines()]
 
 
 def shell(block: Code) -> str:
