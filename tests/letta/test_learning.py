@@ -81,6 +81,15 @@ def test_a_batch_is_three_requests_and_looks_at_its_run(memory: Memory, letta_pr
     assert lines["POST /v1/archives/{archive}/passages/batch"] == 1
 
 
+def test_a_run_says_what_letta_spent_when_it_is_asked_to(opened: Callable[..., Memory], subject: str) -> None:
+    memory = opened(usage=True)
+    run = memory.get_run(learnt(memory, subject, "I love cats"))
+    assert run is not None
+    assert run.usage is not None
+    assert run.usage.input_tokens > run.usage.output_tokens > 0
+    assert list(memory.usage(subject)) == [subject]
+
+
 def test_all_facts_of_twenty_concurrent_calls_are_kept(
     opened: Callable[..., Memory], letta_client: Letta, subject: str
 ) -> None:

@@ -105,7 +105,7 @@ class Delivery:
         else:
             state = self._known(state, number, found)
         sent()
-        ended = self._followed(found)
+        ended = self._followed(found, _part(state, number).at)
         if ended.status == "completed":
             part = replace(_part(state, number), stop_reason=ended.stop_reason or "completed")
             return self._change(state, state.with_part(number, part))
@@ -180,11 +180,9 @@ class Delivery:
 
     # to the end
 
-    def _followed(self, run: RemoteRun) -> RemoteRun:
+    def _followed(self, run: RemoteRun, sent_at: float) -> RemoteRun:
         """The run when it has ended, or when it never will; that one is cancelled."""
-        deadline = self._now() + self._patience.run
-        if run.created_at is not None:  # the two clocks may differ; a run is given no more than its time
-            deadline = min(deadline, max(run.created_at.timestamp() + self._patience.run, self._now()))
+        deadline = min(self._now(), sent_at) + self._patience.run
         for pause in self._pauses():
             if run.ended:
                 return run

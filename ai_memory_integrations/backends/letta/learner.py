@@ -20,7 +20,8 @@ from ai_memory_integrations.backends.letta.remote import RemoteBlock
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.letta.transcript import CHARACTERS, parts_of, render_part
 from ai_memory_integrations.errors import (
-    BackendUnavailableError,
+    BackendError,
+    ConfigurationError,
     GoneFromServerError,
     LearningError,
     ModelUnavailableError,
@@ -188,8 +189,8 @@ class LettaLearner:
     def _send_passages(self, subject_id: str) -> None:
         try:
             self._residence.send_passages(subject_id)
-        except BackendUnavailableError as error:  # they are kept and found where they are
-            logger.info("passages of subject %r wait: %s", subject_id, error)
+        except (BackendError, ConfigurationError) as error:  # no matter for the run: they are found where they are
+            logger.warning("passages of subject %r wait in the journal: %s", subject_id, error)
 
     # the end
 

@@ -15,7 +15,19 @@ from ai_memory_integrations.errors import ConfigurationError, UnknownURLError
 BASE_URL_VARIABLE = "LETTA_BASE_URL"
 CLOUD_HOST = "api.letta.com"
 _PORT = 8283  # of a server of one's own
-_OPTIONS = ("embedding", "journal", "model", "namespace", "project", "retries", "stale", "timeout", "tls")
+_OPTIONS = (
+    "embedding",
+    "journal",
+    "model",
+    "namespace",
+    "patience",
+    "project",
+    "retries",
+    "stale",
+    "timeout",
+    "tls",
+    "usage",
+)
 _UNSAFE = re.compile(r"[^A-Za-z0-9.\-]+")
 
 
@@ -35,6 +47,8 @@ class LettaPlace:
     stale: float = 0.0
     timeout: float = 60.0
     retries: int = 2
+    patience: float = 600.0
+    usage: bool = False
 
     @property
     def file_name(self) -> str:
@@ -46,8 +60,10 @@ class LettaPlace:
 def letta_place(url: str) -> LettaPlace:
     """What *url* says: `letta://host:port?option=value&...`; without a host LETTA_BASE_URL, else Letta's cloud.
 
-    Options: `journal` (the URL of an SQL store), `model`, `embedding`, `project`, `namespace`, `stale` and `timeout`
-    (seconds), `retries`, `tls` (true or false). A key may stand before the host: `letta://:key@host`.
+    Options: `journal` (the URL of an SQL store), `model`, `embedding`, `project`, `namespace`, `stale`, `timeout` and
+    `patience` (seconds; the last for a run of Letta, after which it is taken to have died with its server), `retries`,
+    `tls` and `usage` (true or false; whether runs say what Letta spent, a request more each). A key may stand before
+    the host: `letta://:key@host`.
 
     Raises: UnknownURLError.
     """
@@ -84,6 +100,8 @@ def letta_place(url: str) -> LettaPlace:
         stale=_number(options.get("stale", "0"), "stale", named),
         timeout=_number(options.get("timeout", "60"), "timeout", named),
         retries=int(_number(options.get("retries", "2"), "retries", named)),
+        patience=_number(options.get("patience", "600"), "patience", named),
+        usage=_flag(options.get("usage", "false"), "usage", named),
     )
 
 
@@ -118,6 +136,12 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _flag(text: str, name: str, named: str) -> bool:
+    if text not in ("true", "false"):
+        raise UnknownURLError(named, f"{name}= is true or false")
+    return text == "true"
 
 
 def _number(text: str, name: str, named: str) -> float:

@@ -28,8 +28,8 @@ class LettaStore:
     """Subjects, blocks and passages at Letta; messages, runs, versions and items in the store *record*.
 
     *namespace* keeps the subjects of several applications on one server apart. *stale* is for how many seconds a
-    read of blocks may be answered without asking Letta again, *patience* how long Letta's runs are waited for. Nothing
-    is opened before its first use; *record* is closed with this store.
+    read of blocks may be answered without asking Letta again, *patience* how long Letta's runs are waited for;
+    *usage* has runs say what Letta spent. Nothing is opened before its first use; *record* is closed with this store.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class LettaStore:
         settings: AgentSettings | None = None,
         stale: float = 0.0,
         patience: Patience = PATIENCE,
+        usage: bool = False,
     ) -> None:
         self.url = url
         self.server = server
@@ -85,6 +86,7 @@ class LettaStore:
             journal=self.record.journal,
             notes=self.record.notes,
             patience=patience,
+            usage=usage,
         )
         self.vectors: VectorIndex | None = None
 
@@ -147,4 +149,6 @@ def open_letta(
             embedding=defaults.embedding if place.embedding is None else place.embedding,
         ),
         stale=place.stale,
+        patience=Patience(run=place.patience),
+        usage=place.usage,
     )
