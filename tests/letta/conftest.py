@@ -49,6 +49,14 @@ def own_letta(tmp_path: Path) -> Iterator[servers.Server]:
 
 
 @pytest.fixture
+def go(tmp_path: Path) -> Iterator[Path]:
+    """A file for `[[until=...]]`: touch it to let the model answer."""
+    file = tmp_path / "go"
+    yield file
+    file.touch()
+
+
+@pytest.fixture
 def subject() -> str:
     """Somebody whom no other test knows."""
     return f"user_{uuid.uuid4().hex}"

@@ -9,6 +9,7 @@ A text can say how it wants to be treated; directives work for that text alone, 
     [[status=500]]      answer with this HTTP status; [[times=2]] beside it: only to the first two calls;
                         [[after=1]]: not to the first one
     [[sleep=3]]         wait so many seconds before each answer
+    [[until=PATH]]      wait before each answer until there is such a file
     [[drop]]            close the connection without an answer
     [[noop]]            end the turn without an edit
     [[loop]]            edit for ever
@@ -20,7 +21,7 @@ A text can say how it wants to be treated; directives work for that text alone, 
     [[tool=NAME]]       edit with this tool
     [[value=TEXT]]      write this
 
-`status`, `sleep` and `drop` are obeyed by embeddings as well, in the text or the query.
+`status`, `sleep`, `until` and `drop` are obeyed by embeddings as well, in the text or the query.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import base64
 import hashlib
 import json
 import math
+import os
 import re
 import struct
 import time
@@ -43,6 +45,7 @@ from typing import Any
 
 LANGUAGE_MODEL, EMBEDDING_MODEL = "gpt-4.1", "text-embedding-3-small"
 DIMENSIONS = 1536
+LONGEST_WAIT = 240.0
 EDITS = ("memory_insert", "memory_rethink", "memory_replace", "core_memory_append")
 ENDS = ("memory_finish_edits", "send_message")
 
@@ -166,6 +169,10 @@ class Handler(BaseHTTPRequestHandler):
         wanted = directives(text)
         if "sleep" in wanted:
             time.sleep(float(wanted["sleep"]))
+        if "until" in wanted:
+            deadline = time.monotonic() + LONGEST_WAIT
+            while not os.path.exists(wanted["until"]) and time.monotonic() < deadline:
+                time.sleep(0.02)
         if "drop" in wanted:
             self.close_connection = True
             return True

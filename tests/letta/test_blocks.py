@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from letta.proxy import Proxy
 from letta.server import Place
 from letta_client import Letta
+from patience import wait_until
 
 from ai_memory_integrations.backends.letta.blocks import merge
 from ai_memory_integrations.backends.letta.server import LettaServer
@@ -195,15 +195,17 @@ class TestABlockOfOurs:
         store.backend.write_block("sarah", "human", "likes cats")
         assert there(letta_client, agent) == {"human": "likes cats"}
 
-    def test_waits_while_a_run_of_the_agent_would_undo_it(self, store: LettaStore, letta_client: Letta) -> None:
+    def test_waits_while_a_run_of_the_agent_would_undo_it(
+        self, store: LettaStore, letta_client: Letta, go: Path
+    ) -> None:
         agent = sarah(store)
-        said = [{"role": "user", "content": "[[sleep=1.5]] [[label=human]] [[value=plays chess]]"}]
+        said = [{"role": "user", "content": f"[[until={go}]] [[label=human]] [[value=plays chess]]"}]
         run = letta_client.agents.messages.create_async(agent, messages=said)  # type: ignore[arg-type]
         store.backend.write_block("sarah", "human", "likes cats")
         assert there(letta_client, agent) == {"human": ""}
         assert [block.value for block in store.backend.list_blocks("sarah")] == ["likes cats"]
-        while letta_client.runs.retrieve(run.id).status == "created":
-            time.sleep(0.05)
+        go.touch()
+        wait_until(lambda: letta_client.runs.retrieve(run.id).status != "created")
         (block,) = store.backend.list_blocks("sarah")
         assert sorted(filter(None, block.value.split("\n"))) == ["likes cats", "plays chess"]
         assert there(letta_client, agent)["human"] == block.value

@@ -14,7 +14,7 @@ import pytest
 from letta.opening import BATCHED, agent_of, batches, memory_at, said, value_at
 from letta.proxy import Proxy
 from letta_client import Letta
-from patience import wait_until
+from patience import PATIENCE, wait_until
 
 from ai_memory_integrations import Memory, Message
 from ai_memory_integrations.backends.letta.delivery import Patience
@@ -39,7 +39,7 @@ def opened(letta_proxy: Proxy, tmp_path: Path) -> Iterator[Callable[..., Memory]
 
 def learnt(memory: Memory, subject: str, *texts: str) -> str:
     run = memory.add_messages(subject, said(*texts))
-    return memory.wait_for_run(run, timeout=100).id
+    return memory.wait_for_run(run, PATIENCE).id
 
 
 def human(memory: Memory, subject: str) -> str:
@@ -50,7 +50,7 @@ def test_an_agent_learns_and_its_edits_name_their_run_and_messages(
     memory: Memory, letta_client: Letta, subject: str
 ) -> None:
     message = Message(role="user", content="I love cats & <dogs>")
-    run = memory.wait_for_run(memory.add_messages(subject, [message]), timeout=100)
+    run = memory.wait_for_run(memory.add_messages(subject, [message]), PATIENCE)
     assert (run.state, run.learner, run.edits, run.error) == ("completed", "letta", 2, None)
     assert "I love cats" in human(memory, subject)
     assert "I love cats" in (memory.get_summary(subject) or "")
@@ -63,7 +63,7 @@ def test_a_batch_is_three_requests_and_looks_at_its_run(memory: Memory, letta_pr
     learnt(memory, subject, "I love cats")
     letta_proxy.forget()
     run = memory.add_messages(subject, said("I live in Rome", "I have a dog"), skip_vector_storage=True)
-    memory.wait_for_run(run, timeout=100)
+    memory.wait_for_run(run, PATIENCE)
     lines = letta_proxy.lines()
     assert lines.pop("GET /v1/runs/{run}") >= 1
     assert lines == Counter(
@@ -98,22 +98,23 @@ def test_all_facts_of_twenty_concurrent_calls_are_kept(
     with ThreadPoolExecutor(20) as pool:
         runs = list(pool.map(lambda n: memory.add_messages(subject, said(f"I like fruit{n:02}x")), range(20)))
     for run in set(runs):
-        memory.wait_for_run(run, timeout=100)
+        memory.wait_for_run(run, PATIENCE)
     lines = human(memory, subject)
     assert [lines.count(f"I like fruit{number:02}x") for number in range(20)] == [1] * 20
     assert set(batches(letta_client, agent_of(memory, subject)).values()) == {1}
 
 
 def test_what_the_application_writes_while_the_agent_works_stays(
-    memory: Memory, letta_client: Letta, subject: str
+    memory: Memory, letta_client: Letta, subject: str, go: Path
 ) -> None:
     learnt(memory, subject, "I love cats")
-    run = memory.add_messages(subject, said("I live in Rome [[sleep=1]]"))
+    run = memory.add_messages(subject, said(f"I live in Rome [[until={go}]]"))
     agent = agent_of(memory, subject)
     wait_until(lambda: len(letta_client.runs.list(agent_id=agent, active=True).items) == 1)
     memory.append_memory("human", "By the application", subject_id=subject)
     assert human(memory, subject).endswith("By the application")
-    memory.wait_for_run(run, timeout=100)
+    go.touch()
+    memory.wait_for_run(run, PATIENCE)
     wait_until(lambda: value_at(letta_client, agent) == human(memory, subject))
     for text in ("I love cats", "I live in Rome", "By the application"):
         assert human(memory, subject).count(text) == 1
@@ -134,7 +135,7 @@ def test_a_refusal_of_the_model_fails_the_run_at_once_with_the_words_of_letta(
 ) -> None:
     run = memory.add_messages(subject, said("I work [[status=401]]"))
     with pytest.raises(RunFailedError, match="UNAUTHENTICATED") as caught:
-        memory.wait_for_run(run, timeout=100)
+        memory.wait_for_run(run, PATIENCE)
     assert caught.value.run.attempts == 1
     assert "refused with 401" in (caught.value.run.error or "")
     learnt(memory, subject, "I love cats")
@@ -145,7 +146,7 @@ def test_what_an_agent_did_before_it_failed_is_undone(memory: Memory, letta_clie
     learnt(memory, subject, "I love cats")
     run = memory.add_messages(subject, said("I like tea [[status=400]] [[after=1]]"))
     with pytest.raises(RunFailedError, match="refused with 400"):
-        memory.wait_for_run(run, timeout=100)
+        memory.wait_for_run(run, PATIENCE)
     agent = agent_of(memory, subject)
     assert value_at(letta_client, agent).strip() == human(memory, subject).strip() == "I love cats"
 
@@ -212,25 +213,26 @@ def test_learning_goes_on_with_another_agent_when_the_one_there_was_is_gone(
 
 
 def test_a_run_that_is_cancelled_is_cancelled_at_letta_and_leaves_nothing(
-    memory: Memory, letta_client: Letta, subject: str
+    memory: Memory, letta_client: Letta, subject: str, go: Path
 ) -> None:
     learnt(memory, subject, "I love cats")
     agent = agent_of(memory, subject)
-    run = memory.add_messages(subject, said("I hate snow [[sleep=1]]"))
+    run = memory.add_messages(subject, said(f"I hate snow [[until={go}]]"))
     wait_until(lambda: len(letta_client.runs.list(agent_id=agent, active=True).items) == 1)
     assert memory.cancel_run(run).state == "cancelled"
     wait_until(lambda: not letta_client.runs.list(agent_id=agent, active=True).items)
+    go.touch()
     learnt(memory, subject, "I live in Rome")
     assert memory.get_run(run).state == "cancelled"  # type: ignore[union-attr]
     assert "I live in Rome" in human(memory, subject)
 
 
 def test_a_run_that_never_ends_is_given_up_undone_and_learnt_again(
-    opened: Callable[..., Memory], letta_client: Letta, subject: str
+    opened: Callable[..., Memory], letta_client: Letta, subject: str, go: Path
 ) -> None:
     memory = opened(patience=Patience(settle=0.5, run=2.0))
     memory.initialize_user_memory(subject)
-    run = memory.add_messages(subject, said("I love cats [[sleep=6]]"))
+    run = memory.add_messages(subject, said(f"I love cats [[until={go}]]"))
     wait_until(lambda: "did not end" in (memory.get_run(run).error or ""))  # type: ignore[union-attr]
     assert human(memory, subject) == ""
 
@@ -260,7 +262,7 @@ def test_our_own_learner_edits_the_blocks_at_letta(
 
 
 def test_two_memories_over_one_journal_never_learn_one_subject_at_the_same_time(
-    opened: Callable[..., Memory], letta_client: Letta, subject: str
+    opened: Callable[..., Memory], letta_client: Letta, subject: str, go: Path
 ) -> None:
     first, second = opened(), opened()
     most = 0
@@ -277,9 +279,12 @@ def test_two_memories_over_one_journal_never_learn_one_subject_at_the_same_time(
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        runs = [(first, second)[n % 2].add_messages(subject, said(f"I like fruit{n}x")) for n in range(6)]
+        texts = [f"I like fruit{n}x" + (f" [[until={go}]]" if n == 0 else "") for n in range(6)]
+        runs = [(first, second)[n % 2].add_messages(subject, said(text)) for n, text in enumerate(texts)]
+        wait_until(lambda: most > 0)
+        go.touch()
         for run in set(runs):
-            first.wait_for_run(run, timeout=100)
+            first.wait_for_run(run, PATIENCE)
     finally:
         done.set()
         watcher.join()

@@ -11,7 +11,7 @@ import pytest
 from letta.opening import AT_ONCE, agent_of, batches, memory_at, said, store_at, value_at
 from letta.proxy import Proxy
 from letta_client import Letta
-from patience import wait_until
+from patience import PATIENCE, wait_until
 
 from ai_memory_integrations import Memory, Passage
 from ai_memory_integrations.backends.letta.delivery import Patience
@@ -72,7 +72,7 @@ def test_a_batch_is_learnt_once_whatever_breaks(
     memory = opened()
     memory.initialize_user_memory(subject)
     FAULTS[fault](letta_proxy)
-    run = memory.wait_for_run(memory.add_messages(subject, said("I love cats")), timeout=100)
+    run = memory.wait_for_run(memory.add_messages(subject, said("I love cats")), PATIENCE)
     assert run.state == "completed"
     assert human(memory, subject).count("I love cats") == 1
     assert value_at(letta_client, agent_of(memory, subject)) == human(memory, subject)
@@ -83,10 +83,10 @@ def test_a_batch_is_learnt_once_whatever_breaks(
 def test_an_answer_that_takes_too_long_is_looked_for(
     opened: Callable[..., Memory], letta_proxy: Proxy, letta_client: Letta, subject: str
 ) -> None:
-    memory = opened(timeout=2.0, patience=Patience(settle=30.0))
+    memory = opened(timeout=5.0, patience=Patience(settle=30.0))
     memory.initialize_user_memory(subject)
-    letta_proxy.delay("POST", ASYNC, seconds=4.0)
-    memory.wait_for_run(memory.add_messages(subject, said("I love cats")), timeout=100)
+    letta_proxy.delay("POST", ASYNC, seconds=10.0)
+    memory.wait_for_run(memory.add_messages(subject, said("I love cats")), PATIENCE)
     assert human(memory, subject).count("I love cats") == 1
     assert set(batches(letta_client, agent_of(memory, subject)).values()) == {1}
     assert letta_proxy.count("POST", ASYNC) == 1
@@ -103,7 +103,7 @@ def test_a_server_that_is_away_is_waited_for_and_says_so(
         assert memory.get_run(runs[0]).state == "running"  # type: ignore[union-attr]
         assert [found.text for found in memory.search_passages("fruit1x", subject_id=subject)][:1] == ["I like fruit1x"]
     for run in runs:
-        assert memory.wait_for_run(run, timeout=100).attempts == 1
+        assert memory.wait_for_run(run, PATIENCE).attempts == 1
     assert [human(memory, subject).count(f"I like fruit{number}x") for number in range(3)] == [1] * 3
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_key_fails_the_run_with_what_to_do(
     memory.initialize_user_memory(subject)
     letta_proxy.answer("*", "/v1/*", status=401, times=None)
     with pytest.raises(RunFailedError, match="LETTA_API_KEY"):
-        memory.wait_for_run(memory.add_messages(subject, said("I love cats")), timeout=100)
+        memory.wait_for_run(memory.add_messages(subject, said("I love cats")), PATIENCE)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

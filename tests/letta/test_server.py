@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,17 +96,14 @@ def test_a_text_says_how_the_model_treats_it(letta_client: Letta, subject: str) 
     erase(letta_client, agent)
 
 
-def test_runs_carry_a_mark_of_ours_from_their_first_moment(letta_client: Letta, subject: str) -> None:
+def test_runs_carry_a_mark_of_ours_from_their_first_moment(letta_client: Letta, subject: str, go: Path) -> None:
     agent = agent_of(letta_client, subject)
-    for seconds in (1, 10, 60):  # one that is over already says nothing
-        said = f"[[sleep={seconds}]] I love cats"
-        run = learn(letta_client, agent, said, assistant_message_tool_kwarg="ami:batch-1")
-        if active := letta_client.runs.list(agent_id=agent, active=True, limit=5).items:
-            break
-    (seen,) = active
+    run = learn(letta_client, agent, f"[[until={go}]] I love cats", assistant_message_tool_kwarg="ami:batch-1")
+    (seen,) = letta_client.runs.list(agent_id=agent, active=True, limit=5).items
     assert seen.id == run
     assert seen.request_config is not None
     assert seen.request_config.assistant_message_tool_kwarg == "ami:batch-1"
+    go.touch()
     assert ended(letta_client, run).status == "completed"
     erase(letta_client, agent)
 
