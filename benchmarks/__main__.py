@@ -1,4 +1,4 @@
-"""`python -m benchmarks [import] [prompt] [add] [search] [--quick | --big]`: measures the core, prints one table.
+"""`python -m benchmarks [import] [prompt] [add] [search] [postgres] [--quick | --big]`: measures the core in one table.
 
 `python -m benchmarks peers` is `python -m benchmarks.peers`, and `letta` is `python -m benchmarks.letta`.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import core_add, core_prompt, core_search, import_time, peers
+from benchmarks import core_add, core_prompt, core_search, import_time, peers, postgres
 from benchmarks.measure import Row, machine, table
 
 SIZES = [(100, 1), (1_000, 1), (100_000, 1), (100_000, 1_000)]
@@ -26,12 +26,13 @@ def main() -> None:
         "add": core_add.measure,
         "search": lambda folder: [row for size in sizes for row in core_search.measure(folder, *size)],
     }
+    on_a_server = {"postgres": postgres.measure}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "parts",
         nargs="*",
-        choices=[*parts, "peers", "letta", []],
-        help="what to measure (default: all but peers and letta)",
+        choices=[*parts, *on_a_server, "peers", "letta", []],
+        help="what to measure (default: all but postgres, peers and letta)",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--big", action="store_true", help="also search in 1,000,000 passages of 10,000 subjects")
@@ -51,7 +52,7 @@ def main() -> None:
     rows: list[Row] = []
     for name in given.parts or parts:
         with TemporaryDirectory(prefix="ai-memory-bench-") as folder:
-            rows += parts[name](Path(folder))
+            rows += {**parts, **on_a_server}[name](Path(folder))
     print(f"\n{table(rows)}")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -311,12 +313,52 @@ def test_a_call_that_was_undone_to_end_a_deadlock_is_made_again(store: Store, po
 
     with ThreadPoolExecutor(2) as threads:
         one, other = threads.submit(backwards), threads.submit(all_of_them)
-        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE'"
-        while postgres_connection.execute(waits).fetchone() is None:
-            assert not other.done()
+        wait_until_somebody_waits(postgres_connection)
         go_on.set()  # who has Ann waits for Bob: now it goes round
         assert other.result() == RECORD
         assert one.result() == "done" or "Repeat the transaction" in one.result()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends itself a signal")
+def test_ctrl_c_while_waiting_for_a_lock_leaves_nothing_behind(postgres_url: str, postgres_connection: Any) -> None:
+    with closing(open_store(postgres_url)) as mine, closing(open_store(postgres_url)) as theirs:
+        mine.backend.create_subject("sarah", [BlockSpec(label="human")])
+        held, let_go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with theirs.journal.transaction():
+                theirs.backend.write_block("sarah", "human", "theirs")
+                held.set()
+                assert let_go.wait(PATIENCE)
+
+        def interrupt() -> None:
+            wait_until_somebody_waits(postgres_connection)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                holding = pool.submit(hold)
+                assert held.wait(PATIENCE)
+                interrupting = pool.submit(interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    mine.backend.write_block("sarah", "human", "mine")
+                interrupting.result()
+                let_go.set()
+                holding.result()
+        finally:
+            signal.signal(signal.SIGINT, before)
+            let_go.set()
+        assert not mine.journal.in_transaction
+        assert mine.backend.write_block("sarah", "human", "mine", expected_version=2).version == 3
+
+
+def wait_until_somebody_waits(connection: Any) -> None:
+    """Until a statement waits for a subject."""
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE'"
+    deadline = time.monotonic() + PATIENCE
+    while connection.execute(waits).fetchone() is None:
+        assert time.monotonic() < deadline
 
 
 # texts
