@@ -159,15 +159,12 @@ class PostgresItemStore(ItemStore):
     # search
 
     def find_items(self, query: ItemQuery) -> list[tuple[ItemRow, float | None]]:
-        if query.ranking is not None and self._here.session is None and not self._database.in_transaction:
-            with self._reading():  # what is ranked is still there when it is read
-                return self.find_items(query)
         with self._read() as session:
             if query.ranking is not None:
                 alone = session.in_transaction and not self._here.committed
                 try:
                     return self._best(session, query, query.ranking, alone=alone)
-                except OvertakenError:
+                except OvertakenError:  # what was ranked is not there any more: the ranking and the rows in one state
                     with self._database.one_state(session):
                         return self._best(session, query, query.ranking, alone=alone)
             if query.accept is None:
