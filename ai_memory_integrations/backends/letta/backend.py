@@ -202,6 +202,14 @@ class LettaBackend(Backend):
         else:
             self._archive.send_if_possible(subject_id, self.agent_of)
 
+    def send(self, subject_id: str) -> None:
+        """Send all that waits of a subject. Where Letta is away it goes on waiting, which is logged."""
+        try:
+            self.push(subject_id)
+            self.send_passages(subject_id)
+        except BackendUnavailableError as error:
+            logger.warning("subject %r is kept here and sent to Letta later: %s", subject_id, error)
+
     # what the learner asks
 
     def agent_of(self, subject_id: str) -> str:

@@ -12,7 +12,7 @@ from ai_memory_integrations.ports import Journal, SubjectRecords, Transfer
 class LettaTransfer(Transfer):
     """`Transfer` of a Letta store: the record's, brought up to what Letta has and with the passages that are there.
 
-    What is written goes to the record and is sent with the subject's next run or change.
+    What is written goes to the record and is then sent; while Letta is away it waits there.
     """
 
     def __init__(self, record: Transfer, journal: Journal, backend: LettaBackend, blocks: Blocks) -> None:
@@ -38,4 +38,5 @@ class LettaTransfer(Transfer):
         with self._journal.transaction():
             written = self._record.write(replace(records, passages=new), merge=merge)
             self._blocks.wrote(subject_id)
+        self._backend.send(subject_id)
         return written
