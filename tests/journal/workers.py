@@ -38,7 +38,8 @@ def one_line_and_one_passage_each(blocks: Sequence[Block], messages: Sequence[Me
 
 
 def open_memory(path: str, mode: LearningMode = "background") -> Memory:
-    policy = LearningPolicy(batch=3, idle=0.01, max_wait=0.05, mode=mode)
+    # A run is tried as often as its learner is killed, on a slow machine very often.
+    policy = LearningPolicy(batch=3, idle=0.01, max_wait=0.05, mode=mode, attempts=1000)
     learner = FunctionLearner(one_line_and_one_passage_each, name="scripted", policy=policy)
     return Memory(path, learner=learner, blocks=[LOG], embedder=False, learning=policy)
 
