@@ -259,6 +259,7 @@ def test_our_own_learner_edits_the_blocks_at_letta(
     agent = agent_of(memory, subject)
     wait_until(lambda: value_at(letta_client, agent) == human(memory, subject))
     assert letta_proxy.count("POST", "*/messages/async") == 0
+    wait_until(lambda: letta_proxy.count("POST", "*/passages/batch") == 1)
 
 
 def test_two_memories_over_one_journal_never_learn_one_subject_at_the_same_time(

@@ -18,11 +18,11 @@ import pytest
 from journal.rounds import ROUNDS, STRESS
 from journal.workers import forked
 from letta.learning_worker import fact, learn, say, say_and_learn
-from letta.opening import BATCHED, agent_of, batches, memory_at, said
+from letta.opening import BATCHED, agent_of, batches, memory_at, said, value_at
 from letta.proxy import Proxy
 from letta.server import Server
 from letta_client import Letta
-from patience import wait_until
+from patience import PATIENCE, wait_until
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.backends.letta.delivery import Patience
@@ -60,6 +60,31 @@ def test_what_was_acknowledged_is_learnt_once_whenever_the_learning_process_is_k
         assert memory.stats().waiting == memory.stats().failed == 0
         _check(memory, letta_client, subjects, acknowledged)
     assert len(acknowledged) > KILLS
+
+
+def test_a_batch_that_a_killed_process_had_sent_is_taken_up_with_what_was_written_meanwhile(
+    letta_proxy: Proxy, letta_client: Letta, tmp_path: Path, subject: str, go: Path
+) -> None:
+    journal = str(tmp_path / "journal.db")
+    with memory_at(letta_proxy.url, journal, "off") as memory:
+        memory.initialize_user_memory(subject)
+        memory.update_memory("human", "Name: Sarah\nCity: Rome", subject_id=subject)
+        memory.add_messages(subject, said(f"{fact(1)} [[until={go}]]"))
+        agent = agent_of(memory, subject)
+    process, _ = _start(learn, letta_proxy.url, journal)
+    wait_until(lambda: len(letta_client.runs.list(agent_id=agent, active=True).items) == 1)
+    process.kill()
+    process.join()
+    with memory_at(letta_proxy.url, journal, BATCHED) as memory:
+        memory.replace_memory("human", "City: Rome", "City: Lisbon", subject_id=subject)
+        memory.append_memory("human", "By the application", subject_id=subject)
+        go.touch()
+        assert memory.drain(timeout=PATIENCE) is True
+        human = memory.get_user_memory(subject) or ""
+        lines = ["Name: Sarah", "City: Lisbon", fact(1), "By the application"]
+        assert sorted(filter(None, human.split("\n"))) == sorted(lines)
+        wait_until(lambda: value_at(letta_client, agent) == human)
+    assert letta_proxy.count("POST", "*/messages/async") == 1
 
 
 def test_processes_that_share_a_journal_learn_one_subject_in_turn(

@@ -448,6 +448,8 @@ class Archive:
 
     def _replaced_here(self, subject_id: str, found: Sequence[Found]) -> list[Found]:
         """Without those of which a newer version waits."""
+        if not self._record.list_passages(subject_id, limit=1):
+            return list(found)
         return [each for each in found if self._record.get_passage(subject_id, each.passage.id) is None]
 
     def _whole(self, subject_id: str, agent_id: str, found: Found) -> Found:

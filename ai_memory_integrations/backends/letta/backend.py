@@ -167,6 +167,8 @@ class LettaBackend(Backend):
         with self._journal.transaction():
             block = self._record.write_block(subject_id, label, value, expected_version=expected_version, change=change)
             self._changed(subject_id)
+            if change.actor == "learner":  # one that is not Letta's sends no passages; an application need not wait
+                self._journal.after_commit(lambda: self._archive.send_if_possible(subject_id, self.agent_of))
         return block
 
     def delete_block(self, subject_id: str, label: str) -> bool:
@@ -199,8 +201,6 @@ class LettaBackend(Backend):
             self._blocks.push(subject_id)
         except BackendUnavailableError as error:
             logger.warning("blocks of subject %r are kept and sent to Letta later: %s", subject_id, error)
-        else:
-            self._archive.send_if_possible(subject_id, self.agent_of)
 
     def send(self, subject_id: str) -> None:
         """Send all that waits of a subject. Where Letta is away it goes on waiting, which is logged."""
