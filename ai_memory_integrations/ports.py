@@ -624,6 +624,19 @@ class RunLearner(Learner, Protocol):
 
 
 @runtime_checkable
+class ContextLearner(Learner, Protocol):
+    """A learner that reads its batch better when it knows what was said directly before: "Lisbon" answers a question.
+
+    In most applications a batch is one turn, and the question stands in the batch before.
+    """
+
+    def learn_after(self, before: Sequence[Message], blocks: Sequence[Block], messages: Sequence[Message]) -> Learned:
+        """As `learn`, which is not called. *before* are the last messages of the batch's threads that can still be
+        read, a few of each, in order. They were learnt before: no edit may say what they alone say."""
+        ...
+
+
+@runtime_checkable
 class Embedder(Protocol):
     """Texts to vectors. `name` says model and revision: vectors of different names are never compared."""
 

@@ -1,9 +1,11 @@
 """The learner that needs no model: rules for what a subject says about themselves, and a running summary.
 
-It learns from English sentences in which users speak of themselves plainly: "I live in Lisbon", "my wife Ana", "I no
-longer like cats". It would rather miss a fact than make one up, and what it misses is a lot: other languages; what is
-implied ("the kids are finally asleep"); what spans several messages ("Where do you live?" - "Lisbon."); pronouns that
-point back; most facts about other people; anything within a question, a quotation, a story, a supposition or a joke.
+It learns from English sentences in which users speak of themselves: "I live in Lisbon", "moved to Leeds, love it",
+"as a nurse I work nights", "my wife Ana", "I no longer like cats", and from answers to the assistant's last question
+("Where do you live?" - "Lisbon") and corrections of the message before ("make that Tuesday"). It would rather miss a
+fact than make one up, and what it misses is a lot: other languages; what is implied ("the kids are finally asleep");
+what spans more messages; pronouns that point back; most facts about other people; anything within a question, a
+quotation, a story, a supposition or a joke. What people stop doing it understands only when they say so plainly.
 
 A message that asks not to be kept leaves nothing behind but a note, in the summary, that something was to be private.
 What a user asks to remove by its name ("take Rochester out", "forget my address") goes from the lines and from the
@@ -14,9 +16,11 @@ summary; "forget that" leaves out the message it stands in, not the one before. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC
 
 from ai_memory_integrations.learning.facts import Fact, Topic, kind_of
+from ai_memory_integrations.learning.fragments import mend
 from ai_memory_integrations.learning.privacy import names
 from ai_memory_integrations.learning.profile import Profile
 from ai_memory_integrations.learning.purposes import Purpose, purpose_of
@@ -41,6 +45,10 @@ class ExtractiveLearner:
         that is full, or facts taken back and said again within one batch, can come out in another order. Other
         blocks are left alone and, unless they are read-only, named in `skipped`.
         """
+        return self.learn_after((), blocks, messages)
+
+    def learn_after(self, before: Sequence[Message], blocks: Sequence[Block], messages: Sequence[Message]) -> Learned:
+        """As `learn`; what was said *before* the batch tells what its first messages answer or correct."""
         profiles: list[tuple[Profile, Topic]] = []
         summaries: list[Summary] = []
         skipped: dict[str, str] = {}
@@ -55,23 +63,50 @@ class ExtractiveLearner:
             else:
                 topic: Topic = "person" if purpose is Purpose.PERSON else "preference"
                 profiles.append((Profile(block.label, block.value, block.limit), topic))
+        heard: dict[str, Heard] = {}
+        for message in before:
+            heard[message.thread_id] = heard.get(message.thread_id, Heard()).then(message)
         for message in messages:
             if message.role in ("user", "assistant") and (profiles or summaries):
-                _learn_message(message, profiles, summaries)
+                context = heard.get(message.thread_id, Heard())
+                _learn_message(message, context, profiles, summaries)
+                heard[message.thread_id] = context.then(message)
         edits: list[Edit] = [edit for profile, _ in profiles for edit in profile.edits]
         edits.extend(edit for summary in summaries for edit in summary.edits())
         return Learned(edits=tuple(edits), skipped=skipped)
 
 
-def _learn_message(message: Message, profiles: list[tuple[Profile, Topic]], summaries: list[Summary]) -> None:
+@dataclass(frozen=True)
+class Heard:
+    """What was said last in a thread: by its user, and by the assistant since."""
+
+    user: str = ""
+    assistant: str = ""
+
+    def then(self, message: Message) -> Heard:
+        if message.role == "user":
+            return Heard(user=message.text)
+        return Heard(self.user, message.text) if message.role == "assistant" else self
+
+    @property
+    def facts(self) -> list[Fact]:
+        """What the user's last message stated."""
+        return list(state(read(self.user).clauses)) if self.user else []
+
+
+def _learn_message(
+    message: Message, heard: Heard, profiles: list[tuple[Profile, Topic]], summaries: list[Summary]
+) -> None:
     day = message.said_at.astimezone(UTC).date().isoformat() if message.said_at else ""
     text = message.text
     if message.role == "assistant":
         facts, forgotten, private = [], [], False
     else:
-        said = read(text)
+        said = read(text, heard.assistant)
         forgotten, private = list(forget(said.forgotten)), said.private or bool(said.forgotten)
-        facts = [fact for fact in [*said.corrections, *state(said.clauses)] if not _is_named(fact, said.forgotten)]
+        stated = list(state(said.clauses))
+        mended = list(mend(text, heard.facts)) if said.mends and heard.user else []
+        facts = [fact for fact in [*said.corrections, *mended, *stated] if not _is_named(fact, said.forgotten)]
     for profile, topic in profiles:
         profile.learn((fact for fact in [*forgotten, *facts] if _belongs(fact, topic)), day, message.id)
         if topic == "person":

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ai_memory_integrations.learning.words import word_set
@@ -77,6 +78,7 @@ KINDS: dict[str, Kind] = {
     "Nationality": Kind(68, dated=False),
     "From": Kind(67, dated=False),
     "Born in": Kind(66, dated=False),
+    "Grew up in": Kind(66, dated=False),
     "Time zone": Kind(65),
     "Pets": Kind(64, many=True, loose=True),
     "Lives with": Kind(63, loose=True),
@@ -88,15 +90,21 @@ KINDS: dict[str, Kind] = {
         "Friend", "Roommate", "Flatmate", "Housemate", "Colleague", "Neighbour", "Labmate", "Teammate", many=True
     ),
     **_others("Bandmate", "Aunt", "Uncle", "Niece", "Nephew", many=True),
-    "Habits": Kind(54, many=True),
+    "Child": Kind(73, many=True, dated=False),
+    "Is": Kind(56, many=True),
+    "Habits": Kind(54, many=True, loose=True),
+    "Skills": Kind(53, many=True, loose=True),
     "Dislikes": Kind(52, many=True, topic="preference", opposite="Likes"),
     "Prefers": Kind(51, many=True, topic="preference"),
     "Likes": Kind(50, many=True, topic="preference", opposite="Dislikes"),
     "Hobby": Kind(48, many=True, topic="preference"),
     "Plays": Kind(47, many=True),
     "Learning": Kind(46, many=True, loose=True),
+    "Uses": Kind(45, many=True, loose=True, topic="preference"),
     "Goal": Kind(44, many=True, loose=True),
+    "Activities": Kind(43, many=True, loose=True),
     "Has": Kind(40, many=True, loose=True),
+    "Is in": Kind(35),
     "Plans": Kind(30, many=True, loose=True),
     "Spoke on": Kind(1, many=True, dated=False),
 }
@@ -105,6 +113,7 @@ _FAVOURITE_KIND = Kind(49, topic="preference")
 MET = "Spoke on"
 
 
+@lru_cache(1024)
 def kind_of(label: str) -> Kind | None:
     """The kind of a label, None for a label that is not ours."""
     if label.startswith(FAVOURITE) and len(label) > len(FAVOURITE):
@@ -112,6 +121,7 @@ def kind_of(label: str) -> Kind | None:
     return KINDS.get(label)
 
 
+@lru_cache(1024)
 def slot_of(label: str) -> str:
     """What a single value is the value of: kinds that exclude each other share it."""
     kind = kind_of(label)

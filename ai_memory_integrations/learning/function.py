@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ai_memory_integrations.errors import ConfigurationError, LearningError
-from ai_memory_integrations.ports import Learner, RunLearner
+from ai_memory_integrations.ports import ContextLearner, Learner, RunLearner
 from ai_memory_integrations.types import Block, Edit, Learned, LearningPolicy, Message, Run
 
 LearnFunction = Callable[[Sequence[Block], Sequence[Message]], Learned | Iterable[Edit]]
@@ -31,10 +31,18 @@ class FunctionLearner:
         return f"FunctionLearner({self.name})"
 
 
-def learned_by(learner: Learner, run: Run, blocks: Sequence[Block], messages: Sequence[Message]) -> Learned:
+def learned_by(
+    learner: Learner,
+    run: Run,
+    blocks: Sequence[Block],
+    messages: Sequence[Message],
+    before: Sequence[Message] = (),
+) -> Learned:
     """What *learner* makes of them. Raises: LearningError when it answers with something else than edits."""
     if isinstance(learner, RunLearner):
         return _learned(learner.learn_run(run, blocks, messages))
+    if isinstance(learner, ContextLearner):
+        return _learned(learner.learn_after(before, blocks, messages))
     return _learned(learner.learn(blocks, messages))
 
 

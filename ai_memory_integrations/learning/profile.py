@@ -218,4 +218,6 @@ _CONNECTORS = tuple(f" {word} " for word in ("called", "named", "with", "in", "f
 
 
 def _by_words(kind: Kind, said: str, held: str) -> bool:
+    if held.startswith("no ") != said.startswith("no "):  # "no car" is no car
+        return False
     return kind.loose and bool(words(said)) and words(said) <= words(held)

@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ai_memory_integrations.learning import values
 from ai_memory_integrations.learning.facts import Fact
 from ai_memory_integrations.learning.privacy import telling_words
+from ai_memory_integrations.learning.words import HOBBY_VERBS, LANGUAGES, LIFE_VERBS, MAKES, SHUNNED_VERBS
 
 Shape = Callable[[str], str]
 
@@ -36,6 +38,20 @@ _FRAGMENTS = {
     "parent": r"(?P<t>mother|father|mom|mum|dad|grandmother|grandfather)",
     "count": r"(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}|twin)",
     "notnow": r"(?:don't|no longer|never)",
+    "life": r"(?:" + "|".join(sorted(LIFE_VERBS, key=len, reverse=True)) + ")",
+    "shunned": r"(?:" + "|".join(sorted(SHUNNED_VERBS, key=len, reverse=True)) + ")",
+    "hobby": "|".join(sorted(HOBBY_VERBS, key=len, reverse=True)),
+    "answer": r"(?:answer|reply|respond|write|speak|talk|keep|use|call|address|be|give|show|add|send|explain"
+    r"|tell|cite|format"
+    r"|include|start|begin|end|sign|remind|check|ask|put|make|translate|spell)",
+    "language": "|".join(sorted(map(str.capitalize, LANGUAGES))),
+    "make": "|".join(sorted(MAKES)),
+    "field": r"(?:finance|marketing|sales|hr|it|tech|healthcare|education|logistics|construction|hospitality"
+    r"|advertising"
+    r"|insurance|banking|publishing|retail|fashion|film|tourism|consulting|biotech|real estate|human resources"
+    r"|public relations|customer support|agriculture|manufacturing|law|politics|media|aerospace|accounting|bookkeeping"
+    r"|design|web design|graphic design|research|admin|qa|devops|data entry|payroll|procurement|support|it support|pr"
+    r"|photography|security|engineering|events|catering)",
 }
 
 
@@ -74,7 +90,7 @@ class Rule:
                 return None
         topic = groups.get("t", "").lower()
         label = self.label.format(t=_TOPICS.get(topic, topic))
-        label = label[0].upper() + label[1:]
+        label = label[:1].upper() + label[1:]
         value = self.says.format(**groups) if "v" in groups or self.says != "{v}" else ""
         return Fact(label, value, self.retract)
 
@@ -102,8 +118,8 @@ def _say(label: str, cue: str, pattern: str, shape: Shape = values.phrase, says:
     return Rule(label, cue, pattern, shape, says)
 
 
-def _unsay(label: str, cue: str, pattern: str, shape: Shape = values.phrase) -> Rule:
-    return Rule(label, cue, pattern, shape, retract=True)
+def _unsay(label: str, cue: str, pattern: str, shape: Shape = values.phrase, says: str = "{v}") -> Rule:
+    return Rule(label, cue, pattern, shape, says, retract=True)
 
 
 NAME = (
@@ -119,7 +135,8 @@ NAME = (
     _say(
         "Prefers to be called",
         "call",
-        r"(?:{adv}(?:you can |you may |everyone (?:can )?|everybody |people |friends |my friends |they |please "
+        r"(?:just )?(?:{adv}(?:you can |you may |everyone (?:can )?|everybody |people |friends |my friends "
+        r"|they |please "
         r"|feel free to |do |most people ))*call(?:s)? me (?P<v>.+)",
         values.capital_name,
     ),
@@ -139,7 +156,7 @@ HOME = (
     _say("Lives in", " live in ", r"{we} {adv}live in (?P<v>.+)", values.place),
     _say("Lives in", "living in ", r"(?:I've|we've) {adv}been living in (?P<v>.+)", values.place),
     _say("Lives in", "living in ", r"{are} {adv}living in (?P<v>.+)", values.place),
-    _say("Lives in", "based in ", r"{are} {adv}based in (?P<v>.+)", values.place),
+    _say("Lives in", "based ", r"{are} {adv}based (?:out of|in) (?P<v>.+)", values.place),
     _say("Lives in", "resid", r"{we} {adv}reside in (?P<v>.+)", values.place),
     _say(
         "Lives in",
@@ -155,12 +172,44 @@ HOME = (
         values.known_place,
     ),
     _say("Lives in", "my home", r"my home(?:town)? is (?:now )?(?:in )?(?P<v>.+)", values.known_place),
+    _say(
+        "Lives in",
+        " live ",
+        r"{we} {adv}live (?P<v>(?:on|near|by|close to|just outside|outside|next to|north of|south of) .+)",
+        values.near,
+    ),
+    _say("Lives in", "i'm ", r"{are} {adv}(?:based )?(?P<v>near (?:[A-Z]).+)", values.near),
+    _say("Grew up in", "grew up", r"I (?:was )?{adv}(?:was born and )?grew up in (?P<v>.+)", values.place),
+    _say("Grew up in", "raised in", r"I was raised in (?P<v>.+)", values.place),
+    _say("Lives with", "with ", r"{are} {adv}living with (?P<v>my .+)", values.housemates),
+    _say(
+        "Lives with",
+        " share ",
+        r"(?:I|we) {adv}share (?:an?|the) (?:flat|house|apartment|place|room) with (?P<v>.+)",
+        values.housemates,
+    ),
+    _say("Lives with", " alone", r"I {adv}live (?:alone|by myself|on my own)(?= in\b| now|$|,)", says="alone"),
+    _say("Lives in", "renting ", r"{are} {adv}renting (?P<v>an? .+ in [A-Z].+)", values.place),
     _say("Lives with", " live with ", r"I {adv}live with (?P<v>my .+)"),
     _unsay("Lives in", " live in ", r"{we} {adv}(?:{notnow}) (?:actually |really )?live in (?P<v>.+)", values.place),
     _unsay("Lives in", "live there", r"{we} {adv}(?:don't live there anymore|no longer live there)"),
     _unsay("Lives in", "not living in", r"I'm (?:not|no longer) living in (?P<v>.+)", values.place),
     _unsay("Lives in", "used to live", r"{we} used to live in (?P<v>.+)", values.place),
     _unsay("Lives in", "moved", r"{we} {adv}moved (?:away from|out of) (?P<v>.+)", values.place),
+    _say(
+        "Is in",
+        " in ",
+        r"{are} {adv}(?:back |over |up |down |out )?in (?P<v>[A-Z](?!.*\b(?:for (?:the|an?|two|three|\d|work)"
+        r"|until|till|visiting|on holiday)\b).*)",
+        values.whereabouts,
+    ),
+    _say(
+        "From",
+        " home to ",
+        r"(?:I|we)?.{0,40}\b(?:go|come|going|coming|fly|went|travel|drive) home to (?P<v>[A-Z]\w+)",
+        values.whereabouts,
+    ),
+    _say("Works in", " in ", r"I'm {adv}(?:an? )(?P<v>.+ in [A-Z].+)", values.job_place),
     _say("From", " from ", r"I'm (?:[A-Z][\w'-]+ (?:[A-Z][\w'-]+ )?)?{adv}from (?P<v>.+)", values.known_place),
     _say("From", " from ", r"I'm {adv}(?:an? )?(?P<v>.+ from .+)", values.origin),
     _say(
@@ -178,15 +227,28 @@ HOME = (
     _say("Birthday", "birthday", r"my birthday is (?P<v>.+)", values.birthday),
     _say("Birthday", "birthday", r"my birthday's (?P<v>.+)", values.birthday),
     _say("Age", "i'm", r"I'm (?:[A-Z][\w'-]+, )?{adv}(?P<v>\d.*)", values.age),
+    _say("Age", "year", r"I'm {adv}an? (?P<v>\d{1,2})[- ]years?[- ]old\b", values.age),
     _say("Age", "turned", r"I {adv}turned (?P<v>\d.*)", values.age),
     _say("Age", "my age", r"my age is (?P<v>\d.*)", values.age),
     _say("Nationality", "i'm", r"I'm {adv}(?P<v>.+)", values.nationality),
+    _say(
+        "Nationality",
+        "half ",
+        r"I'm {adv}(?P<v>half (?-i:[A-Z])\w+(?:,? (?:and )?half (?-i:[A-Z])\w+)?)",
+        values.as_said,
+    ),
     _unsay("Nationality", "not", r"I'm (?:not|no longer) {adv}(?P<v>.+)", values.nationality),
     _say("Time zone", "time", r"my time ?zone is (?P<v>.+)"),
 )
 
 WORK = (
-    _say("Works at", " work", r"I {adv}work (?:[\w-]+ time |remotely |there )?(?:at|for) (?P<v>.+)", values.employer),
+    _say(
+        "Works at",
+        " work",
+        r"I {adv}work (?:[\w-]+ time |[\w-]+ days? a week |part-time |full-time "
+        r"|remotely |there )?(?:at|for) (?P<v>.+)",
+        values.employer,
+    ),
     _say(
         "Works at",
         "working",
@@ -208,11 +270,38 @@ WORK = (
     _say(
         "Works in",
         " work in ",
-        r"I {adv}work in (?P<v>(?:finance|marketing|sales|hr|it|tech|healthcare|education|logistics|construction"
-        r"|hospitality|advertising|insurance|banking|publishing|retail|fashion|film|tourism|consulting|biotech"
-        r"|real estate|human resources|public relations|customer support|agriculture|manufacturing|law|politics"
-        r"|media|aerospace)\b.*)",
+        r"I {adv}work in (?P<v>{field}\b(?! for| at| with).*)",
     ),
+    _say("Works in", " work in ", r"I {adv}work in (?P<v>{field}) (?:for|at|with)\b"),
+    _say("Works at", " work in ", r"I {adv}work in {field} (?:for|at|with) (?P<v>.+)", values.employer),
+    _say("Works in", "i'm in ", r"I'm {adv}in (?P<v>{field})$"),
+    _say("Occupation", " do ", r"I {adv}do (?P<v>{field}) (?:for|at) (?:an?\b|the\b|[A-Z])"),
+    _say("Works at", " do ", r"I {adv}do {field} (?:for|at) (?P<v>[A-Z].+)", values.employer),
+    _say("Works in", " work ", r"I {adv}work (?:from|out of) (?P<v>[A-Z].+)", values.whereabouts),
+    _say("Works at", "leave from", r"I'm {adv}on (?:\w+ )?leave from (?P<v>.+)", values.employer),
+    _say("Works at", "i'm with", r"I'm (?:now )?with (?P<v>[A-Z]\w+(?: [A-Z]\w+)*)(?= now\b| these days| since)"),
+    _say("Works at", "i'm with", r"I'm (?:now )?with (?P<v>the .+)", values.employer),
+    _say("Works at", "joined", r"(?:I|I've) {adv}joined (?P<v>[A-Z].+)", values.employer),
+    _say("Works at", "start", r"I(?:'m)? {adv}start(?:ed|ing)? (?:at|with) (?P<v>[A-Z].+)", values.employer),
+    _say(
+        "Works at",
+        "job at",
+        r"I(?:'ve)? {adv}(?:got|start|starting|have|had) (?:the|an?|my) (?:new )?(?:job|position|role) (?:at"
+        r"|with) (?P<v>.+)",
+        values.employer,
+    ),
+    _say("Occupation", "for a living", r"I {adv}(?P<v>[a-z]+ (?:[\w-]+ ){0,4}?)for a living", values.third),
+    _say(
+        "Habits",
+        " ",
+        r"I {adv}(?P<t>repair|restore|design|sell|translate|tutor|groom|breed|bake) (?P<v>.+)",
+        values.trade,
+        "{t}s {v}",
+    ),
+    _say("Occupation", "between jobs", r"I'm {adv}between jobs", says="between jobs"),
+    _unsay("Works at", "between jobs", r"I'm {adv}between jobs"),
+    _unsay("Works at", " ", r"I(?:'ve)? {adv}(?:quit|resigned from|got fired from) (?P<v>[A-Z].+)", values.employer),
+    _unsay("Works at", "i'm not with", r"I'm (?:not|no longer) (?:at|with) (?P<v>[A-Z].+)", values.employer),
     _say("Occupation", " work", r"I {adv}work as (?P<v>.+)", values.any_job),
     _say("Occupation", "working as", r"(?:I've|I'm) {adv}(?:been )?working as (?P<v>.+)", values.any_job),
     _say("Occupation", "i'm", r"I'm {adv}(?P<v>(?:an?|the) .+)", values.occupation),
@@ -222,7 +311,8 @@ WORK = (
         "Studies",
         "i'm",
         r"I'm {adv}in (?P<v>(?:my )?(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth"
-        r"|ninth|tenth|eleventh|twelfth|final) (?:grade|year)\b)",
+        r"|ninth|tenth|eleventh|twelfth|final) (?:grade|year)(?: of (?:[a-z]+ )?(?:school|college|university|studies"
+        r"|training|phd|apprenticeship))?\b)",
     ),
     _say("Occupation", "i've been", r"I've been (?P<v>an? .+)", values.occupation),
     _say("Occupation", "job", r"my (?:new |current )?(?:job|occupation|profession) is (?P<v>.+)", values.occupation),
@@ -250,6 +340,12 @@ WORK = (
         r"I'm (?:doing|pursuing|getting|working on|finishing) (?:a|my) (?:degree|phd|bachelor's|master's|masters"
         r"|doctorate) (?:in|on) (?P<v>.+)",
         values.subject,
+    ),
+    _say(
+        "Studies",
+        "thesis",
+        r"I'm {adv}(?:writing|finishing|working on|defending) my (?P<v>(?:thesis|dissertation|phd) (?:on|about) .+)",
+        values.thing,
     ),
     _say("School", " ", r"I {adv}(?:go to|attend|study at|'m studying at) (?P<v>.+)", values.school),
     _say("School", "student at", r"I'm {adv}an? (?:[\w-]+ )*student at (?P<v>.+)", values.school),
@@ -282,6 +378,36 @@ FAMILY = (
         r"| is(?: now| going to be| gonna be)?|,)? (?P<v>[A-Z].*)",
         values.person,
     ),
+    _say(
+        "{t}",
+        "have a",
+        r"{have} an? (?:[\w-]+ )?(?P<t>son|daughter|brother|sister|cousin)(?:,| called| named"
+        r"|, called)? (?P<v>[A-Z].*)",
+        values.capital_name,
+    ),
+    _say(
+        "{t}",
+        "have a",
+        r"I have an? (?:new |lovely )?{partner}(?: now)?,?(?: called| named)? (?P<v>[A-Z].*)",
+        values.capital_name,
+    ),
+    _unsay(
+        "Relationship",
+        "have a",
+        r"I have an? (?:new |lovely )?(?P<v>boyfriend|girlfriend|partner|husband|wife)\b",
+        values.was_single,
+    ),
+    _say("Child", "my child", r"my child (?P<v>[A-Z]\w+(?:, \d+)?)$", values.as_said),
+    _say("Partner", "engaged to", r"(?:I'm|I just got|I got) {adv}engaged to (?P<v>[A-Z].*)", values.capital_name),
+    _say("Relationship", "engaged to", r"I {adv}got engaged to [A-Z]", says="engaged"),
+    _say("Partner", "married", r"I(?:'ve| have) {adv}been married to (?P<v>[A-Z].*)", values.capital_name),
+    _say("Relationship", "been married", r"(?:I've|we've) {adv}been married\b", says="married"),
+    _unsay(
+        "Wife",
+        " and i",
+        r"(?P<v>[A-Z]\w+) and I {adv}(?:broke up|split up|got divorced|separated|are over|aren't together)",
+        values.capital_name,
+    ),
     _say("Partner", "married to", r"I'm {adv}married to (?P<v>.+)", values.capital_name),
     _say(
         "Relationship",
@@ -290,7 +416,7 @@ FAMILY = (
         r"| for|\.)",
         str.lower,
     ),
-    _say("Relationship", "married", r"(?:I|we) {adv}got married(?! (?:next|in|this))", says="married"),
+    _say("Relationship", "married", r"(?:I|we) {adv}got married(?! (?:next|in (?!\d{4})|this))", says="married"),
     _say("Relationship", "divorced", r"(?:I|we) {adv}got divorced", says="divorced"),
     _say("Relationship", "engaged", r"(?:I|we) {adv}got engaged", says="engaged"),
     _unsay("Relationship", "i'm", r"(?:I'm|we're) (?:not|no longer) (?P<v>married|single|engaged)\b", str.lower),
@@ -307,18 +433,37 @@ FAMILY = (
     _say(
         "Children",
         " ",
-        r"{have} (?P<v>{count} (?:\w+ )?(?:kids?|child(?:ren)?|sons?|daughters?|boys|girls|twins)\b.*)",
+        r"{have} (?P<v>{count} (?:\w+ )?(?:(?:step)?kids?|(?:step)?child(?:ren)?|sons?|daughters?|boys|girls"
+        r"|twins)\b.*)",
         values.children,
     ),
     _say(
         "Children",
         " of ",
-        r"I'm {adv}(?:an? )?(?:\w+ )?(?:mother|father|mom|mum|dad|parent) of (?P<v>{count}\b)(?! (?:dogs|cats))",
+        r"I'm {adv}(?:an? )?(?:\w+ )?(?:mother|father|mom|mum|dad|parent) of (?P<v>{count}\b(?: (?:boys|girls"
+        r"|sons|daughters|kids|teenagers|teens|toddlers))?)(?! (?:dogs|cats))",
     ),
-    _say("Siblings", " ", r"I have (?P<v>{count} (?:\w+ )?(?:brothers?|sisters?|siblings)\b.*)", values.children),
+    _say("Children", "have t", r"(?:I|we) {adv}have (?P<v>(?:\w+ )?(?:twins|triplets))\b"),
+    _say(
+        "Siblings",
+        " ",
+        r"I have (?P<v>{count} (?:(?!twin\b)\w+ )?(?:brothers?|sisters?|siblings)\b(?!,? (?-i:[A-Z])).*)",
+        values.children,
+    ),
 )
 
 PETS = (
+    _unsay(
+        "Pets", " put ", r"(?:I|we) had to put (?P<v>[A-Z]\w+|(?:my|our) \w+) (?:down|to sleep)", values.named_animal
+    ),
+    _unsay("Pets", " ", r"(?:poor )?(?P<v>[A-Z]\w+) {adv}(?:died|passed away|ran away)\b", values.capital_name),
+    _say(
+        "Pets",
+        "called",
+        r"we have (?P<v>(?:some |two |three |four )?(?:dogs|cats|puppies|kittens|rabbits|horses|parrots"
+        r"|hens) called .+)",
+        values.as_said,
+    ),
     _say("Pets", " ", r"{have} (?P<v>{count} .+)", values.pet),
     _say("Pets", " keep ", r"(?:I|we) {adv}keep (?P<v>{count} .+)", values.pet),
     _say("Pets", "adopted", r"(?:I|we|I've|we've) {adv}adopted (?P<v>{count} .+)", values.pet),
@@ -358,7 +503,7 @@ NEEDS = (
     _unsay("Allergic to", "allergic to", r"I'm (?:not|no longer) {adv}allergic to (?P<v>.+)", values.allergen),
     _say("Health", "i'm", r"I'm {adv}(?P<v>.+)", values.condition),
     _unsay("Health", "i'm", r"I'm (?:not|no longer) {adv}(?P<v>.+)", values.condition),
-    _say("Health", "have", r"(?:I have|I've had) (?P<v>.+)", values.ailment),
+    _say("Health", "ha", r"(?:I have|I've had) (?P<v>.+)", values.ailment),
     _say("Health", "i've", r"I've (?P<v>(?!had|been).+)", values.ailment),
     _say("Health", "suffer", r"I {adv}suffer from (?P<v>.+)", values.ailment),
     _say("Health", "diagnosed", r"(?:I was|I've been|I got) {adv}diagnosed with (?P<v>.+)", values.any_ailment),
@@ -382,8 +527,39 @@ NEEDS = (
         values.food,
     ),
     _say("Avoids", "eating", r"I {adv}(?:avoid|stopped|gave up|quit) eating (?P<v>.+)", values.food),
+    _say("Avoids", "avoid", r"I {adv}avoid (?P<v>.+)", values.given_up),
+    _say(
+        "Avoids",
+        " ",
+        r"I(?:'ve)? {adv}(?:can't have|can't do|can't tolerate|can't digest|don't do|gave up|given up|quit"
+        r"|cut out|stopped having"
+        r"|don't touch|stay away from|went off) (?P<v>.+)",
+        values.given_up,
+    ),
+    _say("Avoids", " me", r"(?P<v>.+?) (?:doesn't|don't|does not|do not) agree with me", values.given_up),
+    _say("Avoids", " me", r"(?P<v>.+?) makes? me (?:sick|ill|puke|throw up|vomit|itch|break out)", values.given_up),
+    _unsay(
+        "Avoids", "again", r"I {adv}(?:eat|drink|have|started (?:eating|drinking)) (?P<v>.+?) again", values.given_up
+    ),
+    _unsay("Diet", "not ", r"I'm (?:so )?not (?P<v>\w+) anymore", values.diet),
+    _say(
+        "Health",
+        " ",
+        r"(?:I have|I've had) an? (?P<v>(?:bad|dodgy|weak|artificial) (?:knee|knees|back|shoulder|hip|heart|ankle"
+        r"|wrist|leg|neck|foot|arm|eyesight|nerve|elbow))\b",
+    ),
+    _say("Health", "recovering", r"I'm {adv}(?P<v>recovering from .+)", values.phrase),
+    _say("Health", " take", r"I {adv}(?:take|have to take) (?P<v>.+)", values.medicine, "takes {v}"),
+    _say("Health", "i'm on ", r"I'm {adv}on (?P<v>.+)", values.medicine, "on {v}"),
+    _say(
+        "Health",
+        " get ",
+        r"I {adv}(?:get|suffer from) {adv}(?:terribly |badly )?(?P<v>seasick|carsick|airsick"
+        r"|motion sick(?:ness)?|migraines|hay fever|panic attacks)\b",
+    ),
+    _say("Needs", "wheelchair", r"I'm {adv}in a (?P<v>wheelchair)\b"),
     _say("Avoids", " drink ", r"I {adv}(?:don't|can't|never|mustn't) {adv}drink (?P<v>.+)", values.food),
-    _say("Avoids", " drink", r"I {adv}don't drink$", says="alcohol"),
+    _say("Avoids", " drink", r"I {adv}don't drink(?:$|,)", says="alcohol"),
     _unsay("Avoids", " eat ", r"I can eat (?P<v>.+?) (?:again|now)"),
     _unsay("Avoids", " eat", r"I {adv}(?:eat|started eating) (?P<v>.+?) again"),
     _say(
@@ -400,7 +576,14 @@ NEEDS = (
         r"(?:please )?(?P<v>(?:don't|never) (?:call|email|text|phone|ring|contact) me\b.*)",
         values.wish,
     ),
-    _say("Wishes", "please", r"(?:please )(?:always )(?P<v>.+)", values.wish),
+    _say("Wishes", "always", r"(?:please )?always (?P<v>{answer} .+)", values.wish),
+    _say(
+        "Wishes",
+        "please",
+        r"please (?P<v>(?:keep|make) (?:your|the) (?:answers|replies|responses|explanations) .+)",
+        values.wish,
+    ),
+    _say("Wishes", "from now on", r"(?:please )?(?P<v>{answer} .+?),? from now on", values.wish),
     _say("Wishes", "please", r"please (?P<v>never (?!mind).+)", values.wish),
     _say(
         "Wishes",
@@ -469,18 +652,131 @@ TASTE = (
         r"|has always been|will always be) (?:definitely |probably |still |now |actually )?(?P<v>.+)",
         values.thing,
     ),
+    _say("Likes", "nothing beats", r"nothing beats (?P<v>.+)", values.loved),
+    _say(
+        "Likes",
+        " fan",
+        r"I'm {adv}an? (?:huge|big|massive|lifelong|die-hard"
+        r"|great) (?P<v>[\w' -]+?) fan\b",
+        values.loved,
+    ),
+    _say("Likes", "addicted", r"I'm {adv}(?:addicted to|hooked on) (?P<v>.+)", values.loved),
+    _say(
+        "Likes",
+        " for ",
+        r"I(?:'ve)? {adv}(?:have|got) a (?:soft spot|weakness|thing|passion) for (?P<v>.+)",
+        values.loved,
+    ),
+    _say("Likes", "loved", r"I(?:'ve| have) always (?:loved|liked|enjoyed|been into) (?P<v>.+)", values.loved),
+    _say(
+        "Likes",
+        " person",
+        r"I'm {adv}an? {adv}(?:total |big )?(?P<v>cat|dog|horse|animal|book|tea|coffee|wine|beach|mountain) person\b",
+        values.of_person,
+    ),
+    _say(
+        "Favourite {t}", ":", r"(?:my )?(?:new )?favou?rite (?P<t>[a-z]+(?: [a-z]+)?)(?: now)?: (?P<v>.+)", values.thing
+    ),
+    _say("Prefers", " person", r"I'm more of an? (?P<v>\w+) person\b", values.as_said),
+    _say(
+        "Prefers", "rather", r"(?:I'd|I would) {adv}rather (?P<v>(?!not\b|be called|you\b)\w+ .+ than .+)", values.loved
+    ),
+    _say(
+        "Dislikes",
+        " my ",
+        r"(?P<v>(?!that|this|it\b|they|the\b)[\w' -]+?) (?:isn't|aren't|is not|are not) {adv}my (?:thing"
+        r"|cup of tea|jam)",
+        values.loved,
+    ),
+    _say("Dislikes", "not", r"I'm not {adv}(?:big on|much for|one for) (?P<v>.+)", values.loved),
+    _say(
+        "Favourite {t}",
+        "my favo",
+        r"(?P<v>[A-Z][\w' ]+?) (?:is|are) (?:still |by far |definitely |probably )?my (?:all-time "
+        r"|absolute )?favou?rite (?P<t>[a-z]+(?: [a-z]+)?)$",
+        values.thing,
+    ),
+    _unsay("Likes", " off ", r"I(?:'ve)? {adv}(?:gone|went|am|'m) (?:right |completely )?off (?P<v>.+)", values.loved),
+    _say(
+        "Hobby",
+        " ",
+        r"I {adv}(?P<v>{hobby})(?=$|,| a lot| for fun| in my| since| regularly| competitively| as a hobby| too\b)",
+        values.third,
+    ),
+    _say(
+        "Hobby",
+        " ",
+        r"I {adv}(?P<t>paint|draw|sew|brew|grow|carve|photograph|breed|keep|restore|build) (?P<v>bees|chickens"
+        r"|hens|minis|miniatures|portraits"
+        r"|landscapes|watercolou?rs|beer|mead|vegetables|tomatoes|roses|orchids|cacti|model (?:trains|ships"
+        r"|planes)|wood|birds|koi|ducks|pottery|quilts)\b",
+        values.as_said,
+        "{t}s {v}",
+    ),
+    _say("Skills", " in ", r"I {adv}(?:code|program|develop|write code) {adv}in (?P<v>.+)", values.skill),
+    _say("Skills", " know ", r"I {adv}know (?:some |a bit of |a little )?(?P<v>.+)", values.skill),
+    _say(
+        "Skills",
+        "good at ",
+        r"I'm {adv}(?:good|great|decent|skilled) at (?P<v>(?!it\b|that\b|this\b)[\w ]+?)(?= and\b| but\b|,|$)",
+        values.learnt,
+    ),
+    _say("Speaks", "speaking", r"I {adv}(?:was )?(?:grew up|raised) speaking (?P<v>.+)", values.languages),
+    _say("Speaks", " in ", r"I {adv}(?:write|think|dream|count|swear|pray|work) in (?P<v>.+)", values.languages),
+    _say("Speaks", "bilingual", r"I'm {adv}(?:bi|tri)lingual[,:]?(?: in| -)? ?(?P<v>.+)", values.languages),
+    _say(
+        "Speaks",
+        "my ",
+        r"my (?P<v>[A-Z][a-z]+) is {adv}(?:not |a bit |a little )?(?:rusty|ok|okay|fluent|basic|good|great|bad"
+        r"|terrible|decent|poor|better)",
+        values.languages,
+    ),
+    _say(
+        "Native language",
+        " is my ",
+        r"(?P<v>[A-Z]\w+) is my (?:native|first|mother) (?:language|tongue)",
+        values.languages,
+    ),
+    _say("Uses", " use ", r"I {adv}use (?P<v>.+)", values.tool),
+    _say("Uses", "i'm on ", r"I'm {adv}on (?P<v>.+)", values.tool),
+    _say(
+        "Uses",
+        " to ",
+        r"I(?:'ve)? {adv}(?:switched|changed|migrated|moved)(?: over| back)? (?:from .+? )?to (?P<v>.+)",
+        values.tool,
+    ),
+    _unsay(
+        "Uses",
+        " from ",
+        r"I(?:'ve)? {adv}(?:switched|changed|migrated|moved)(?: over| back)? from (?P<v>[A-Z]\w*(?: [A-Z]\w*)?) to ",
+        values.as_said,
+    ),
+    _unsay("Uses", " using ", r"I(?:'ve)? {adv}(?:stopped|quit|gave up) using (?P<v>.+)", values.tool),
     _say("Prefers", "prefer", r"I {adv}prefer (?P<v>(?!to be called).+)", values.loved),
     _say("Hobby", "hobb", r"my (?:main |favou?rite |biggest )?hobb(?:y|ies)(?: is| are) (?P<v>.+)", values.thing),
     _say("Hobby", "time", r"in my (?:free|spare) time,? I {adv}(?:like to |love to |enjoy )?(?P<v>.+)", values.thing),
     _say("Hobby", "collect", r"I {adv}collect (?P<v>.+)", values.collection, "collects {v}"),
     _say("Speaks", "speak", r"I {adv}(?:can )?speak {adv}(?P<v>.+)", values.languages),
-    _say("Speaks", "write in", r"I {adv}write in (?P<v>.+)", values.languages),
     _say(
         "Habits",
         "don't",
         r"I {adv}don't (?P<v>drive|smoke|vape|gamble|swim|fly|cycle)(?= at all|$|,| and| so| but| or|\.)",
         says="does not {v}",
     ),
+    _say(
+        "Habits",
+        " ",
+        r"I {adv}(?P<v>(?:go to|look after|take the (?:train|bus|tram|ferry|metro|tube)|get up|wake up"
+        r"|go to bed|go (?:running|swimming|climbing|dancing|cycling"
+        r"|hiking)|work (?!hard|on\b)|swim|run(?= every| on\b| in the| daily| twice| three)"
+        r"|jog|climb|cycle|train|sing|volunteer|cook|meditate|do yoga|do pilates|dance|practi[cs]e|fast|visit"
+        r"|call|see my|commute|bike|walk|swim|row|have (?:lessons|class|classes"
+        r"|therapy|practice|choir|band practice|dialysis|physio)|teach|take (?:classes|lessons))\b.+)",
+        values.habit,
+    ),
+    _say("Habits", "smok", r"I {adv}(?:smoke|vape)$", says="smokes"),
+    _unsay("Habits", "smok", r"I(?:'ve)? {adv}(?:quit|stopped|gave up|given up) smoking", says="smokes"),
+    _say("Habits", "smok", r"I(?:'ve)? {adv}(?:quit|stopped|gave up|given up) smoking", says="does not smoke"),
     _unsay("Habits", "started", r"I(?:'ve)? {adv}started (?:driving|smoking|vaping|swimming|flying|cycling)"),
     _say("Speaks", "fluent in", r"I'm {adv}fluent in (?P<v>.+)", values.languages),
     _say(
@@ -494,11 +790,127 @@ TASTE = (
     _unsay(
         "Learning", "learning", r"I(?:'ve)? (?:stopped|gave up|quit|given up) (?:on )?learning (?P<v>.+)", values.learnt
     ),
+    _unsay(
+        "Learning",
+        "gave up",
+        r"I(?:'ve)? {adv}(?:gave up|given up|quit|stopped)(?: on)? (?:learning )?(?P<v>[A-Z]\w+)$",
+        values.as_said,
+    ),
+    _say(
+        "Learning",
+        "taking ",
+        r"(?:I'm|I've|I've been|I've started|I started|I) {adv}(?:started )?(?:taking"
+        r"|having) (?P<v>[\w ]+?) (?:lessons|classes)\b",
+        values.learnt,
+    ),
     _say("Plays", "play", r"I {adv}play (?P<v>.+)", values.played),
+    _say("Plays", "playing", r"I've {adv}been playing (?P<v>.+)", values.played),
     _unsay("Plays", "play", r"I (?:don't|no longer|stopped|used to) play(?:ing)? (?P<v>.+)", values.played),
 )
 
 LIFE = (
+    _say(
+        "Has",
+        "have a",
+        r"(?:I|we) {adv}have an? (?P<v>[A-Z][\w-]+(?: (?:[A-Z]|\d)[\w-]*)*)(?= now\b|$)",
+        values.as_said,
+    ),
+    _say("Has", " own a", r"I own an? (?P<v>(?:{make})\b.*)", values.vehicle),
+    _say(
+        "Has",
+        " for a",
+        r"(?:I|we) {adv}(?:traded|swapped|exchanged) (?:in )?(?:my|our|the) .+? for (?P<v>an? .+)",
+        values.vehicle,
+    ),
+    _unsay(
+        "Has",
+        " for a",
+        r"(?:I|we) {adv}(?:traded|swapped|exchanged) (?:in )?(?:my|our|the) (?P<v>.+?) for ",
+        values.as_said,
+    ),
+    _say("Has", "instead", r"(?:I|we) {adv}(?:got|bought|have) (?P<v>an? [A-Z].+) instead", values.vehicle),
+    _unsay("Has", "sold the", r"(?:I|we) {adv}sold the (?P<v>.+)", values.sold),
+    _say(
+        "Has",
+        "don't ",
+        r"(?:I|we) {adv}don't (?:have|own) (?:an? |any )?(?P<v>car|tv|television|bike|garden|driving licen[cs]e"
+        r"|driver's licen[cs]e|smartphone|dishwasher|oven"
+        r"|microwave|freezer|bathtub|balcony|credit card|printer)(?=$|,| and| so| but| at| or| anymore)",
+        says="no {v}",
+    ),
+    _unsay(
+        "Has", " a", r"{have} (?:an? )(?:\w+ )?(?P<v>car|tv|bike|garden|dishwasher|oven|microwave)\b", says="no {v}"
+    ),
+    _say(
+        "Is",
+        "i'm",
+        r"I'm {adv}(?P<v>left-handed|right-handed|ambidextrous|(?:an? )?(?:introvert|extrovert|insomniac"
+        r"|perfectionist|night owl|early bird|early riser|morning person"
+        r"|night person|only child|twin|veteran|expat|immigrant|refugee|orphan|foster parent|grandmother"
+        r"|grandfather|grandparent|widow|widower|nomad|digital nomad))(?=$|,| and| so| but|\.)",
+        values.as_said,
+    ),
+    _say("Is", " tall", r"I'm {adv}(?P<v>\d[\d.,' ]*(?:m|cm|ft|feet|foot)?(?: ?\d+)? tall)\b", values.as_said),
+    _say(
+        "Plans",
+        " is ",
+        r"(?:my|our) (?P<t>(?:[\w-]+ ){0,2}(?:trip|holiday|vacation|wedding|honeymoon|move|interview|exam|exams"
+        r"|surgery|operation|flight|conference|marathon|driving test"
+        r"|test|appointment|concert|race|graduation|defen[cs]e|due date|scan|party)(?: (?:to|in"
+        r"|with) [A-Z]\w+)?) is {adv}(?P<v>(?:on |in |at |this |next |tomorrow|due ).*)",
+        values.when,
+        "{t} {v}",
+    ),
+    _say(
+        "Plans",
+        " is ",
+        r"(?:the |my )?(?P<t>exam|defen[cs]e|surgery|interview|driving test|due date|graduation"
+        r"|thesis defen[cs]e) is {adv}(?P<v>(?:on |in |at |this |next |tomorrow).*)",
+        values.when,
+        "{t} {v}",
+    ),
+    _say(
+        "Plans", "wedding", r"(?:the|our) wedding is {adv}(?P<v>(?:on |in |this |next ).*)", values.when, "wedding {v}"
+    ),
+    _say(
+        "Plans",
+        " ",
+        r"{we} {adv}(?P<v>(?:fly|travel|leave|move|drive|sail|head) (?:to|for) (?:the )?[A-Z].+)",
+        values.plan,
+    ),
+    _say("Plans", "off to ", r"{are} {adv}off to (?P<v>[A-Z].+)", values.plan),
+    _say(
+        "Plans",
+        "booked",
+        r"(?:I|we|I've|we've) {adv}booked (?:an? |our |my )?(?P<v>(?:trip|flight|flights|holiday|cruise|hotel"
+        r"|cabin|table).+)",
+        values.journey,
+    ),
+    _say("Plans", "due ", r"I'm pregnant,? due (?P<v>(?:in|on) .+)", values.when, "due {v}"),
+    _say("Plans", "expecting", r"{are} {adv}(?P<v>expecting (?:our|my|a|another) .+)", values.as_said),
+    _say("Plans", " be ", r"I'll be (?P<v>\d\d (?:in|on|next|this) .+)", values.turning),
+    _say("Plans", "turning", r"I'm {adv}turning (?P<v>\d\d (?:in|on|next|this) .+)", values.turning),
+    _unsay(
+        "Plans",
+        " is off",
+        r"(?:my|our|the) (?P<v>[\w ]+?) (?:is|are) (?:off|cancell?ed|called off|not happening)$",
+        values.journey_named,
+    ),
+    _say("Goal", "always wanted", r"I(?:'ve| have) always wanted to (?P<v>.+)", values.thing),
+    _say(
+        "Goal",
+        " like to ",
+        r"(?:I'd|I would) {adv}(?:like|love) to (?P<v>(?:learn|visit|become|run an?|write an?|move to"
+        r"|travel) .*\b(?:someday|one day|this year|next year|eventually))",
+        values.ambition,
+    ),
+    _say(
+        "Goal",
+        "trying to",
+        r"I'm {adv}trying to (?P<v>(?:quit|stop|give up|lose|learn|get (?:fit|in shape|pregnant)|eat (?:less"
+        r"|more|healthier)|drink less|save) .*|get pregnant)",
+        values.ambition,
+    ),
     _say("Has", " ", r"{have} (?P<v>{count} .+)", values.possession),
     _say("Has", "bought", r"(?:I|we|I've|we've) {adv}bought (?P<v>{count} .+)", values.possession),
     _say("Has", "drive", r"I {adv}drive (?P<v>an? .+)", values.vehicle),
@@ -546,6 +958,30 @@ LIFE = (
 
 RULES: tuple[Rule, ...] = (*NAME, *HOME, *WORK, *FAMILY, *PETS, *NEEDS, *TASTE, *LIFE)
 
+# Tried on what no other rule has understood.
+FALLBACK: tuple[Rule, ...] = (
+    _say("Activities", " ", r"I {adv}(?P<v>{life} .+)", values.activity),
+    _say("Activities", "don't ", r"I {adv}don't {adv}(?P<v>{shunned} .+)", values.shunned, "does not {v}"),
+    _say(
+        "Activities",
+        " run ",
+        r"I {adv}(?P<v>run an? (?:.* )?(?:campaign|club|group|choir|blog|podcast|channel|meetup|newsletter"
+        r"|league|charity|stall|youth group)\b.*)",
+        values.activity,
+    ),
+    _unsay("", "no more ", r"(?:and |so )?no more (?P<v>[\w&-]+(?: [\w&-]+)?)$", values.as_said),
+    _unsay("", " away", r"I(?:'ve)? (?:put|given|thrown) (?:my |the )?(?P<v>[\w&-]+) away", values.as_said),
+    _say("Avoids", " no ", r"I {adv}(?:use|eat|drink|wear) no (?P<v>.+)", values.food),
+    _say(
+        "Activities",
+        "i'm",
+        r"I'm {adv}(?P<v>(?:writing|building|restoring|renovating|designing|making|converting|opening) (?:an?"
+        r"|my|our) .+)",
+        values.project,
+        "is {v}",
+    ),
+)
+
 # "Forget my ...": the label of what is to be forgotten. An empty label stands for everything.
 FORGETTABLE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.I), label)
@@ -571,12 +1007,51 @@ FORGETTABLE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
-def state(clauses: Iterable[str], rules: Iterable[Rule] = RULES) -> Iterator[Fact]:
+def state(clauses: Iterable[str], rules: Iterable[Rule] | None = None) -> Iterator[Fact]:
     """The facts that clauses state, in the order they are said; of one clause what holds before what does not."""
     for clause in clauses:
         folded = clause.lower()
-        found = [fact for rule in rules if rule.cue in folded and (fact := rule.find(clause)) is not None]
+        asked = _by_first_word(folded.partition(" ")[0]) if rules is None else tuple(rules)
+        found = list(_found(clause, folded, asked)) or list(_found(clause, folded, FALLBACK))
         yield from dict.fromkeys(sorted(found, key=lambda fact: fact.retract))
+
+
+def _found(clause: str, folded: str, rules: Iterable[Rule]) -> Iterator[Fact]:
+    for rule in rules:
+        if rule.cue in folded and (fact := rule.find(clause)) is not None:
+            yield fact
+
+
+_FIRST_WORDS = re.compile(
+    r"(?:\(\?:)?((?:I'm|I've|I'd|I|we're|we've|we|my|our)(?:\|(?:I'm|I've|I'd|I|we're|we've|we|my|our))*)(?:\)|(?![\w']))"
+)
+_STANDING_FOR = {"{we}": "I|we|my", "{are}": "I'm|we're", "{have}": "(?:I|we)"}
+
+
+@lru_cache(64)
+def _by_first_word(word: str) -> tuple[Rule, ...]:
+    """The rules whose pattern can begin with a word: a few of them for "my", all that say nothing of it for "call"."""
+    if word not in _WORDS:
+        word = ""
+    return tuple(rule for rule in RULES if not (first := _first_words(rule)) or word in first)
+
+
+_WORDS = frozenset({"i", "i'm", "i've", "i'd", "we", "we're", "we've", "my", "our"})
+
+
+def _first_words(rule: Rule) -> set[str]:
+    pattern = rule.pattern
+    for name, stands_for in _STANDING_FOR.items():
+        if pattern.startswith(name):
+            pattern = stands_for + pattern[len(name) :]
+    found = _FIRST_WORDS.match(pattern)
+    if found is None or found[0].startswith("(") != found[0].endswith(")"):
+        return set()
+    words = set(found[1].lower().split("|"))
+    # "I(?:'ve)? got" also begins with "I've".
+    if not pattern.startswith("(?:'", found.end()):
+        return words
+    return words | {each for each in _WORDS for word in words if each.startswith(f"{word}'")}
 
 
 def forget(named: Iterable[str]) -> Iterator[Fact]:

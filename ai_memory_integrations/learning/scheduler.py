@@ -26,14 +26,15 @@ from ai_memory_integrations.forking import at_work
 from ai_memory_integrations.learning import edits
 from ai_memory_integrations.learning.failures import LONGEST_WAIT
 from ai_memory_integrations.learning.function import learned_by
-from ai_memory_integrations.ports import Backend, Change, Claim, Journal, Learner, RunLearner
-from ai_memory_integrations.types import Archive, Block, Learned, LearningPolicy, Passage, Usage
+from ai_memory_integrations.ports import Backend, Change, Claim, ContextLearner, Journal, Learner, RunLearner
+from ai_memory_integrations.types import Archive, Block, Learned, LearningPolicy, Message, Passage, Usage
 
 logger = logging.getLogger("ai_memory_integrations.learning")
 
 LEASE_SECONDS = 15.0
 POLL_SECONDS = 2.0
 _REBASES = 3
+_BEFORE = 2  # messages of a thread: a question, and what was said before it
 _DEATHS = 4  # how many times as often as a failing learner one that never ends is tried
 _LONGEST_AWAY = 60.0  # seconds between two looks whether a learner's place is there again
 _CUT_SHORT_ATTEMPTS = 2  # each costs all that a learner may spend, and the next is likely to end as this one
@@ -133,10 +134,11 @@ class Scheduler:
 
     def _work(self, claim: Claim) -> None:
         spent: Usage | None = None  # over all rounds: what a discarded one cost was paid as well
+        before = self._before(claim)
         for attempt in range(_REBASES):
             seen = self._seen(claim.subject_id)
             try:
-                learned = self._learn(seen, claim)
+                learned = self._learn(seen, claim, before)
             except Exception as error:  # noqa: BLE001 - a learner is anybody's code: what it raises goes on its run
                 if isinstance(error, LearningError):
                     spent = _sum(spent, error.usage)
@@ -160,10 +162,25 @@ class Scheduler:
                     self._archived()
                 return
 
-    def _learn(self, seen: Sequence[Block], claim: Claim) -> Learned:
+    def _learn(self, seen: Sequence[Block], claim: Claim, before: Sequence[Message]) -> Learned:
         if not claim.messages:
             return Learned()
-        return contextvars.Context().run(learned_by, self._learner, claim.run, seen, claim.messages)
+        return contextvars.Context().run(learned_by, self._learner, claim.run, seen, claim.messages, before)
+
+    def _before(self, claim: Claim) -> list[Message]:
+        """What was said in the threads of a batch directly before it, for a learner that asks for it."""
+        if not isinstance(self._learner, ContextLearner) or isinstance(self._learner, RunLearner):
+            return []
+        first: dict[str, str] = {}
+        for message in claim.messages:
+            first.setdefault(message.thread_id, message.id)
+        return [
+            message
+            for thread_id, message_id in first.items()
+            for message in self._journal.list_messages(
+                claim.subject_id, thread_id, before=message_id, limit=_BEFORE, roles=("user", "assistant")
+            )
+        ]
 
     def _seen(self, subject_id: str) -> tuple[Block, ...]:
         if not isinstance(self._learner, RunLearner):

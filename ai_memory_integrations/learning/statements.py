@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ai_memory_integrations.learning.answers import answered, question_of
 from ai_memory_integrations.learning.facts import Fact, one_line
-from ai_memory_integrations.learning.fragments import completed, corrections, people
+from ai_memory_integrations.learning.fragments import completed, corrections, is_mending, people, presupposed
 from ai_memory_integrations.learning.privacy import is_private, removals
 from ai_memory_integrations.learning.words import GIVEN_NAMES, word_set
 
@@ -27,10 +28,14 @@ class Said:
     forgotten: tuple[str, ...] = ()
     corrections: tuple[Fact, ...] = ()
     private: bool = False
+    mends: bool = False
 
 
-def read(text: str) -> Said:
-    """The statements of a message, in order. Only its first 4,000 characters are looked at."""
+def read(text: str, heard: str = "") -> Said:
+    """The statements of a message, in order. Only its first 4,000 characters are looked at.
+
+    *heard* is what the assistant said directly before: of its last question the message may be the answer.
+    """
     private = is_private(text)
     forgotten = tuple(canonical(one_line(named)) for named in removals(own_words(beginning(text, SCANNED))))
     if private:
@@ -39,7 +44,11 @@ def read(text: str) -> Said:
     text = own_words(text)
     if _JOKE.search(text) or not _is_english(text):
         return Said(forgotten=forgotten)
-    return Said(tuple(_stated_clauses(text, asked=bool(forgotten))), forgotten, tuple(corrections(text)))
+    clauses = _stated_clauses(text, asked=bool(forgotten))
+    question = question_of(own_words(heard)) if heard else ""
+    if question and (answer := answered(question, text)) and not _DOUBT.search(text.partition("\n")[0]):
+        clauses.insert(0, canonical(answer))
+    return Said(tuple(clauses), forgotten, tuple(corrections(text)), mends=is_mending(text))
 
 
 def _is_english(text: str) -> bool:
@@ -77,9 +86,41 @@ def _stated_clauses(text: str, *, asked: bool) -> list[str]:
         if taken_back:
             clauses.clear()
             stated = stated[taken_back.end() :]
-        if not _DOUBT.search(stated):
-            clauses.extend(clause for whole in completed(canonical(stated)) for clause in _clauses(whole))
+        stated = _undoubted(canonical(stated))
+        if stated:
+            clauses.extend(presupposed(stated))
+            clauses.extend(clause for whole in completed(stated) for clause in _clauses(whole))
     return clauses
+
+
+def _undoubted(stated: str) -> str:
+    """What a sentence says for certain: a supposition or a report reaches from its clause to the end.
+
+    An afterthought ("or so I think", "he said") reaches back to the beginning as well.
+    """
+    if _NOT_SO.search(stated):
+        return ""
+    doubt = _DOUBT.search(stated)
+    if doubt is None:
+        return stated
+    joints = [joint for joint in _CLAUSE_END.finditer(stated, 0, doubt.start() + 1) if joint.end() <= doubt.start()]
+    if not joints:
+        return ""
+    doubted = stated[joints[-1].end() :]
+    if len(doubted.split()) < 4 or _AFTERTHOUGHT.search(doubted):
+        return ""
+    return stated[: joints[-1].start()]
+
+
+_CLAUSE_END = re.compile(
+    r"\s*[,;(]\s*(?:(?:and|but|so|because|although|though|or|plus)\s+)?|\s+-\s+"
+    r"|\s+(?:and|but|so|because|although|though)\s+(?=(?:I|we|my|our|it|he|she|they|that|this|the|if|maybe|perhaps"
+    r"|you|someone|everyone|people)\b)|\s+so\s+(?=if\b)",
+    re.I,
+)
+_AFTERTHOUGHT = re.compile(
+    r"^(?:said|says|or|thought|if|unless)\b(?! you\b)|\b(?:said|says|say|think|thinks|thought|told me)$", re.I
+)
 
 
 def beginning(text: str, length: int) -> str:
@@ -117,7 +158,8 @@ _NAMED_IN_QUOTES = re.compile(
 )
 _QUOTED = re.compile(r"\"[^\"]*(?:\"|\Z)|(?<![\w\"])'(?:[^'\n]|(?<=\w)'(?=\w)){1,600}'(?!\w)")
 _QUOTED_LINE = re.compile(
-    r"\s*(?:>|\||#!|    +\S.*[;{}=()])|\s*(?:On .{5,80} wrote:)|\s*(?!FYI|BTW|PS|P\.S|Update|Edit|Note|Correction"
+    r"\s*(?:>|\|\s*[,a-z]|\|\s*$|#!|    +\S.*[;{}=()])|\s*(?:On .{5,80} wrote:)|\s*(?!FYI|BTW|PS|P\.S|Update"
+    r"|Edit|Note|Correction"
     r"|Context|Background|Reminder|Remember|.{0,20}\b[Aa]bout me)[A-Z][\w .]{0,25}: (?=I\b|I'|My\b|We\b)"
 )
 
@@ -142,6 +184,7 @@ def sentences(text: str) -> Iterator[str]:
 _STOP = re.compile(
     r"(?<=[!?;])\s+|(?<=[^\W\d_][^\W\d_]\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bvs\.)"
     r"(?<!\bProf\.)\s+"
+    r"|(?<=[\U0001f000-\U0001faff\u2600-\u27bf])\s+(?=\w)"
     r"|(?<=[\d)'\"|]\.)\s+|(?<=\.\.\.)\s+"
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
@@ -149,7 +192,9 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 def _stated(sentence: str) -> str | None:
     """The part of a sentence that its author states, "" for none; None when what follows is given material."""
-    sentence = _strip_openers(sentence)
+    if _SARCASM.match(sentence):
+        return ""
+    sentence = _strip_openers(_REMINDING.sub("", sentence))
     if _MATERIAL.search(sentence) and not _OWN_START.match(sentence):
         return None
     if _TASK.search(sentence):
@@ -160,12 +205,31 @@ def _stated(sentence: str) -> str | None:
     colon = _COLON.search(sentence)
     if colon:
         if not _INTRODUCES_SELF.search(sentence[: colon.start()]):
-            return None if colon.end() == len(sentence) else ""
+            if colon.end() == len(sentence):
+                return None
+            return (
+                sentence
+                if _TELLS_FAVOURITE.match(sentence)
+                else _OWN_HEAD.sub(r"\1", sentence)
+                if _OWN_HEAD.match(sentence)
+                else ""
+            )
         sentence = sentence[colon.end() :].strip()
     return sentence.rstrip(".!; ")
 
 
+_SARCASM = re.compile(
+    r"(?:oh|wow|ah|yeah|sure)?,? ?(?:great|joy|sure|wonderful|fantastic|perfect|yay|lovely|yeah),? (?:I|my|we"
+    r"|another|more)\b",
+    re.I,
+)
+_REMINDING = re.compile(r",? (?:remember|as you (?:may )?know|don't forget)\s*[?!.]+$", re.I)
 _COLON = re.compile(r":(?=\s|$)")
+_TELLS_FAVOURITE = re.compile(r"(?:my )?(?:new )?favou?rite \w+(?: \w+)?: ", re.I)
+_OWN_HEAD = re.compile(
+    r"((?:I'm|I am|I live|I work|I have|\w+ no longer)\b(?![^:]*\b(?:this|these|following|say|like)\b)[^:]*):.*",
+    re.I | re.S,
+)
 _INTRODUCES_SELF = re.compile(
     r"\b(?:about me|about myself|introduce myself|(?:need to|should) know|my details|my profile|fyi|btw|p\.?s"
     r"|update|edit|note|correction|context|background|reminder|remember)\s*:?$",
@@ -182,7 +246,8 @@ _MATERIAL = re.compile(
 )
 _TASK = re.compile(
     r"\b(?:want you to|need you to|like you to|can you|could you|would you|please|help me)\b.{0,40}"
-    r"\b(?:translate|proof-?read|rewrite|rephrase|paraphrase|pretend|role-?play|act as|summari[sz]e|correct)\b",
+    r"\b(?:translate|proof-?read|rewrite|rephrase|paraphrase|pretend|role-?play|act as|summari[sz]e"
+    r"|correct(?! me\b))\b",
     re.I,
 )
 _ASKED = re.compile(
@@ -196,15 +261,21 @@ _JOKE = re.compile(
     r"|my character|role-?play\w*)\b|(?<!\S)/s\b|🙄|(?<!\S)not!(?!\w)",
     re.I,
 )
-_DOUBT = re.compile(
-    r"\b(?:if|imagine|supposing|suppose|assum(?:e|ing)|pretend(?:ing)?|wish(?:es|ed)?|hypothetical(?:ly)?|unless"
+_NOT_SO = re.compile(
+    r"^(?:if|imagine|supposing|suppose|say|assum(?:e|ing)|what if)\b|\b(?:imagine|hypothetical(?:ly)?|pretend(?:ing)?"
     r"|as though|dream(?:ed|t) |let's say|say I|for example|for instance|e\.g|an? example|character|in (?:the|a"
-    r"|my) (?:book|movie|film|story|game|song|play|novel|dream)|said|says|say|saying|tells|told|claims?|claimed"
-    r"|thinks?|believes?|thought|wrote|writes|supposedly|apparently|allegedly|rumou?r|yeah right|maybe|perhaps"
-    r"|might|probably|possibly|doubt|wonder(?:ing|ed)?|guess|almost|nearly|pov|when I was|back when|jokes?"
-    r"|as a (?:kid|child|teenager)|according to)\b|^(?:oh |wow |ah )?(?:great|joy|sure|wonderful|fantastic|perfect"
-    r"|yay|lovely)\b|\b(?:just|simply|absolutely|really|so) (?:love|adore|enjoy) (?:waiting|being|getting|paying"
+    r"|my|our|this) (?:book|movie|film|story|game|song|play|novel|dream|campaign)|supposedly|allegedly|rumou?r"
+    r"|yeah right|pov|when I was|back when|jokes?|as a (?:kid|child|teenager)|according to"
+    r"|or so\b.{0,20}|not really|as they say|the saying)\b"
+    r"|^(?:oh |wow |ah )?(?:great|joy|sure|wonderful|fantastic|perfect|yay|lovely)\b"
+    r"|\b(?:just|simply|absolutely|really|so) (?:love|adore|enjoy) (?:waiting|being|getting|paying"
     r"|having to|when|how|standing|sitting in|spending|losing|working (?:late|weekends))\b",
+    re.I,
+)
+_DOUBT = re.compile(
+    r"\b(?:if|suppose|unless|doubt|say|said|says|saying|tells|told|claims?|claimed|thinks?|believes?|thought|wrote"
+    r"|writes|wish(?:es|ed)?(?! me luck)|apparently|maybe|perhaps|might|probably|possibly|wonder(?:ing|ed)?"
+    r"|guess|almost|nearly)\b",
     re.I,
 )
 
@@ -223,12 +294,12 @@ _OPENER = re.compile(
     r"|unfortunately|sadly|luckily|fortunately|as you (?:know|may know)|right now|now|nowadays|these days"
     r"|at the moment|currently|originally|personally|recently|lately|today|yesterday|last (?:week|month|year)"
     r"|this (?:week|month|year)|next (?:week|month|year)|tomorrow|for now|since you asked|to answer your question"
-    r"|the thing is|the truth is|guess what|one more thing|good news|big news|because|cause|though|then|finally"
+    r"|the thing is|the truth is|guess what|one more thing|good news|big news|because(?! of)|cause|though|then|finally"
     r"|still|nice to meet you|as of (?:today|now)|from now on|with that said|that said)(?:\s*[,.!:;]+\s*|\s+-\s+"
     r"|\s+)(?=\S)",
     re.I,
 )
-_KEPT_OPENERS = re.compile(r"(?:from now on|tomorrow|next \w+)", re.I)
+_KEPT_OPENERS = re.compile(r"(?:from now on|tomorrow|next \w+|no (?:more )?\w+ for me)", re.I)
 
 
 def _strip_openers(sentence: str) -> str:
@@ -243,25 +314,71 @@ def _strip_openers(sentence: str) -> str:
 
 def _clauses(sentence: str) -> Iterator[str]:
     """The clauses of a sentence that speak of its author, with the words that rules look for in one spelling."""
-    for clause in _JOINT.split(canonical(sentence)):
-        said = _strip_openers(clause.strip(" ,;-"))
-        yield from _with_subject(said)
+    for clause in _JOINT.split(sentence):
+        said = _from_subject(_strip_openers(clause.strip(" ,;-")))
+        for whole in [said] if _OWN_START.match(said) else completed(said):
+            yield from _with_subject(whole)
 
 
+def _from_subject(clause: str) -> str:
+    """A clause from its subject on: "on Fridays I sing" is "I sing on Fridays", "as a nurse I sleep" is "I sleep"."""
+    lead = _LEAD.match(clause)
+    if lead is None:
+        return clause
+    said = clause[lead.end() :]
+    return f"{said} {lead[1]}" if _AT_TIMES.match(lead[1]) else said
+
+
+_AT_TIMES = re.compile(
+    r"(?:in \w+ (?:days|weeks|months)|every|each|on \w+days|on weekends|at weekends"
+    r"|in the (?:mornings|evenings))\b",
+    re.I,
+)
+_LEAD = re.compile(
+    r"((?:as an?|after|because of|due to|thanks to|at (?:home|work|night|school)|on (?:\w+days|weekends)|at weekends"
+    r"|every|each|most|outside(?: of)? work|besides|apart from|since (?:\d{4}|last|then)|for (?:work|fun|years)"
+    r"|in (?:\w+ (?:days|weeks|months)|the (?:mornings?|evenings?|summer|winter|spring)|summer|winter|spring"
+    r"|autumn|my (?:free|spare) time))"
+    r"(?: (?!I\b)[\w'-]+){0,5}?),?\s+(?=(?:I|we)(?:'m|'ve|'re)?\s)",
+    re.I,
+)
+
+
+_SELF = (
+    r"(?:I|I'm|I've|my|we|we're|we've|our|me and my|im|ive"
+    r"|(?:every(?:one|body)|(?:most )?people|(?:my )?friends) calls?)"
+)
 _JOINT = re.compile(
-    r"\s*[,;]?\s+(?:and|but|so|because|although|though|while|plus|cause|'cause|cuz|as)\s+(?:now\s+|currently\s+"
-    r"|also\s+|then\s+)?(?=(?:I|I'm|I've|my|we|we're|we've|our)\b)|\s*,\s+(?=(?:I|I'm|I've|my|we|we're|we've)\b)"
-    r"|\s+-\s+|\s*\(",
+    rf"\s*[,;]?\s+(?:and|but|so|because|although|though|while|plus|cause|'cause|cuz|as|since)\s+(?:now\s+|currently\s+"
+    rf"|also\s+|then\s+|yes\s+|yeah\s+)*(?={_SELF}\b)|\s*,\s+(?:now\s+|also\s+|then\s+)?(?={_SELF}\b)"
+    r"|,\s+(?:so\s+)?(?=(?:not\s+\w+\s+anymore|been|got an?|bought|moved to|sold (?:my|the)|joined|currently)\b)"
+    r"|\s+-\s+|\s*\(|\)\s*|,?\s+(?:well|oh),?\s+(?=I\b)"
+    # "i'm tom i live in leeds": nobody sets a comma there.
+    r"|(?<!\bthat)(?<!\bwhat)(?<!\bhow)(?<!\bwhen)(?<!\bwhere)(?<!\bif)(?<!\bthan)(?<!\blike)(?<!\bthink)\s+"
+    r"(?=I (?:live in|work (?:at|as|for|in)|have (?:an?|two|three|four|\d)|speak|play|study)\b|I'm (?:a|an|from"
+    r"|allergic)\b"
+    r"|my name is\b)",
 )
 _VERBS = (
     r"(?:live|work|love|like|hate|have|study|speak|play|enjoy|prefer|own|drive|was born|come from|moved|dislike|teach"
-    r"|can't|don't|grew|sing|paint|restore|make|write|do|go)"
+    r"|can't|don't|grew|sing|paint|restore|make|write|do|go|joined|bought|quit|got|collect|grew|use|hate|avoid|own|run|keep|dream|cover|translate)"
 )
 _ELIDED = re.compile(rf",?\s+(?:and|but)\s+(?:also\s+|then\s+|really\s+|currently\s+|now\s+)?(?={_VERBS}\s)")
 _PLAIN_VERB = re.compile(
-    rf"(?:I'm|I've been|(?:I|We|we)\s+(?:\w+ly\s+|just\s+|also\s+)?({_VERBS}|speak|collect|run|am))\b"
+    rf"(?:I'm|I've been|(?:I|We|we)\s+(?:\w+ly\s+|just\s+|also\s+)?({_VERBS}|speak|collect|run|am|sold|left"
+    rf"|quit|got|bought|\w+ed))\b"
 )
 _GOVERNS = re.compile(r"\b(?:to|how|that|you|help|let|what|when|where|who|which|full of|lots of|so much)\b")
+
+
+_NAMED_AS = re.compile(
+    r"(I'm (?:Dr\.? |Prof\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?), ((?:an? )?(?:[\w-]+ ){0,3}[\w-]+ (?:from|at|in"
+    r"|for) [A-Z].*|an? .+)"
+)
+_HAVE = re.compile(r"((?:I|we)(?:'ve)? (?:also |now )?(?:have|own|got|adopted)) ", re.I)
+_MORE = re.compile(
+    r",? (?:and|plus|&) (?=(?:an?|another|one|two|three|four|five|six|\d{1,2}) )|, (?=(?:an?|two|three|four|\d) )"
+)
 
 
 def _with_subject(clause: str) -> list[str]:
@@ -269,6 +386,13 @@ def _with_subject(clause: str) -> list[str]:
 
     Left whole when the second verb may hang on another word ("to tell stories and teach people") or be a noun.
     """
+    named = _NAMED_AS.match(clause)
+    if named:
+        return [named[1], f"I'm {named[2]}"]
+    have = _HAVE.match(clause)
+    if have and _MORE.search(clause) and not _GOVERNS.search(clause):
+        first, *more = _MORE.split(clause)
+        return [first, *(f"{have[1]} {part}" for part in more)]
     first, *more = _ELIDED.split(clause)
     verb = _PLAIN_VERB.match(first)
     if not more or verb is None or _GOVERNS.search(first) or any(part.split()[0] == verb[1] for part in more):
@@ -278,27 +402,22 @@ def _with_subject(clause: str) -> list[str]:
 
 def canonical(text: str) -> str:
     """Contractions and the pronoun spelt in the one way that rules are written in: `I'm`, `don't`, `anymore`."""
-    text = _I.sub("I", text)
-    for pattern, spelling in _SPELLINGS:
-        text = pattern.sub(spelling, text)
-    return text
+    return _SPELLING.sub(lambda found: _SPELLINGS[(found.lastindex or 1) - 1][1], _I.sub("I", text))
 
 
 _I = re.compile(r"\bi\b(?!\.)")
-_SPELLINGS = tuple(
-    (re.compile(pattern, re.I), spelling)
-    for pattern, spelling in (
-        (r"\bI am\b|(?<![\w'])im\b", "I'm"),
-        (r"\bI have been\b", "I've been"),
-        (r"(?<![\w'])ive\b", "I've"),
-        (r"\bwe are\b", "we're"),
-        (r"\bwe have been\b", "we've been"),
-        (r"\bdo not\b|\bdont\b", "don't"),
-        (r"\bcan ?not\b|\bcant\b", "can't"),
-        (r"\bis not\b|\bisnt\b", "isn't"),
-        (r"\bany more\b", "anymore"),
-        (r"\bname's\b", "name is"),
-        (r"\bI(?:'ve| have) got\b", "I have"),
-        (r"\bwe(?:'ve| have) got\b", "we have"),
-    )
+_SPELLINGS = (
+    (r"\bI am\b|(?<![\w'])im\b", "I'm"),
+    (r"\bI have been\b", "I've been"),
+    (r"(?<![\w'])ive\b", "I've"),
+    (r"\bwe are\b", "we're"),
+    (r"\bwe have been\b", "we've been"),
+    (r"\bdo not\b|\bdont\b", "don't"),
+    (r"\bcan ?not\b|\bcant\b", "can't"),
+    (r"\bis not\b|\bisnt\b", "isn't"),
+    (r"\bany more\b", "anymore"),
+    (r"\bname's\b", "name is"),
+    (r"\bI(?:'ve| have) got\b", "I have"),
+    (r"\bwe(?:'ve| have) got\b", "we have"),
 )
+_SPELLING = re.compile("|".join(f"({pattern})" for pattern, _ in _SPELLINGS), re.I)

@@ -18,10 +18,12 @@ from ai_memory_integrations.learning.words import (
     CONDITIONS,
     DIETS,
     DWELLINGS,
+    FOODS,
     GAMES,
     GIVEN_NAMES,
     INSTRUMENTS,
     LANGUAGES,
+    MEDICINES,
     NATIONALITIES,
     NOT_NAMES,
     OCCUPATIONS,
@@ -29,7 +31,10 @@ from ai_memory_integrations.learning.words import (
     PETS,
     PLACES,
     POSSESSIONS,
+    PROGRAMMING,
+    PROJECTS,
     STATUSES,
+    TOOLS,
     word_set,
 )
 
@@ -48,7 +53,8 @@ _END = re.compile(
 )
 _COMMA = re.compile(r"\s*,")
 _POINTS_OUTSIDE = re.compile(
-    r"\b(?:you|your|yours|you're|you'd|this|that|these|those|it|its|it's|he|him|his|she|her|hers|they|them|their"
+    r"\b(?:you|your|yours|you're|you'd|this(?! (?:year|month|summer|winter|spring|autumn|fall|season|christmas"
+    r"|easter)\b)|that|these|those|it|its|it's|he|him|his|she|her|hers|they|them|their"
     r"|there|here|me)\b|^(?:the (?:way|idea|fact|answer|first|second|third|last|latter|former|next|other|one|same"
     r"|sound of (?:that|this)|question|suggestion|result|code|design|option|version|name|look|new|old)|how|what"
     r"|when|where|why|one|ones|both|option|number|plan [a-z]|version|all|some|something|someone|anything|anyone"
@@ -109,7 +115,7 @@ _LIST = re.compile(r"[^,]{1,40}(?:, (?!and |or )[^,]{1,40}?){0,8},? (?:and|or) [
 
 def loved(text: str) -> str:
     """A thing one likes. With "the" in front it mostly points at something in the conversation."""
-    found = thing(text)
+    found = re.split(r"\s+as (?:much|many|well) as\b", thing(text), maxsplit=1)[0]
     if re.match(r"the [a-z]", found) and not _KNOWN_THE.match(found):
         return ""
     return "" if re.match(r"(?:my|our)\b", found, re.I) else found
@@ -270,7 +276,7 @@ _TECHNOLOGY = word_set("""
     python linux ubuntu debian windows mac macos ios android react vue angular rust go java kotlin typescript
     postgres postgresql mysql aws azure gcp kubernetes docker notion slack chrome firefox safari github
     gitlab vim neovim vscode emacs fastapi django flask svelte next.js spotify netflix discord telegram
-    signal whatsapp gmail outlook c c++ c#
+    signal whatsapp gmail outlook c c++ c# helix zed sublime fedora nixos
 """)
 
 
@@ -372,7 +378,7 @@ def _listed(text: str, known: frozenset[str]) -> str:
 
 _LISTED_END = re.compile(
     r"\s+(?:and|for|from|by|in|on|since|myself|person|guy|woman|man|girl|lady|chap|too|again|originally|living"
-    r"|these|at)\b"
+    r"|these|at|apart|except|but|again)\b"
 )
 
 
@@ -448,13 +454,25 @@ def pet_name(text: str) -> str:
 
 
 def possession(text: str) -> str:
-    found = re.sub(r"^an?\s+", "", re.split(r"\s+(?:at|for|from|in|on|to|with|last)\b", cut(text), maxsplit=1)[0])
-    return found if _ends_with(found, POSSESSIONS, longest=5) else ""
+    found = re.sub(
+        r"^an?\s+",
+        "",
+        re.split(r"\s+(?:at|for|from|in|on|to|with|last|near|outside|instead)\b", cut(text), maxsplit=1)[0],
+    )
+    if not _ends_with(found, POSSESSIONS, longest=5):
+        return ""
+    where = re.search(rf"{re.escape(found)}( (?:in|near|outside) (?!{_MONTH})[A-Z][\w'-]+)", text)
+    return f"{found}{where[1]}" if where else found
+
+
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 
 
 def vehicle(text: str) -> str:
     """What somebody drives: a listed thing or a make."""
-    found = re.sub(r"^an?\s+", "", re.split(r"\s+(?:to|for|from|in|on|with|at|every)\b", cut(text), maxsplit=1)[0])
+    found = re.sub(
+        r"^an?\s+", "", re.split(r"\s+(?:to|for|from|in|on|with|at|every|instead|last)\b", cut(text), maxsplit=1)[0]
+    )
     is_make = 0 < len(found.split()) <= 5 and re.search(r"\b[A-Z]", found)
     return found if is_make or _ends_with(found, POSSESSIONS, longest=5) else ""
 
@@ -470,7 +488,8 @@ def played(text: str) -> str:
 
 def languages(text: str) -> str:
     """Languages, with the words that say how well."""
-    found = thing(text)
+    listed = cut(text, commas=True)
+    found = listed if " and " in listed and "," in listed else thing(text)
     found = re.split(
         r"\s+(?:at|with|to|in|from|because|since|for|on|natively|fluently|well|poorly|badly)\b", found, maxsplit=1
     )[0]
@@ -562,6 +581,8 @@ def business(text: str) -> str:
 
 
 def children(text: str) -> str:
+    if re.search(r" in (?:the|my|this) (?:code|script|file|table|list|tree|game|story|database)\b", text):
+        return ""
     found = re.split(r"\s+(?:who|at|in|aged|called|named|from|with|to|under|that)\b", cut(text), maxsplit=1)[0]
     return found if 0 < len(found.split()) <= 7 else ""
 
@@ -611,13 +632,14 @@ _TIME = re.compile(
     r"|friday|saturday|sunday)|tomorrow|later this|(?:in|on|by|until|for|over|at) (?:(?:early|late|mid|the|a few"
     r"|two|three|the end of)[ -])?(?:january|february|march|april|may|june|july|august|september|october|november"
     r"|december|summer|winter|spring|autumn|fall|christmas|easter|20\d\d|monday|tuesday|wednesday|thursday|friday"
-    r"|saturday|sunday|weeks|months|years|days|holidays|new year)|on the \d|in \d+ (?:days|weeks|months|years)"
+    r"|saturday|sunday|weeks|months|years|days|holidays|new year)|on the \d|on \d|in \d+ (?:days|weeks|months|years)"
     r"|someday|one day)\b",
     re.I,
 )
 _EVENT = re.compile(
     r"\b(?:trip|holiday|vacation|wedding|honeymoon|move|party|interview|exam|surgery|operation|flight|conference"
-    r"|marathon|road trip|sabbatical|reunion|retirement|renovation|concert|race|triathlon|appointment|hike"
+    r"|marathon|citizenship test|driving test|road trip|sabbatical|reunion|retirement|renovation|concert|race"
+    r"|triathlon|appointment|hike"
     r"|expedition|cruise)\b",
     re.I,
 )
@@ -637,7 +659,7 @@ def ambition(text: str) -> str:
 
 _AMBITION = re.compile(
     r"(?:become an? |be an? (?:\w+ )?(?:doctor|teacher|pilot|nurse|writer|musician|lawyer|engineer)|lose (?:weight"
-    r"|\d)|(?:quit|stop|give up) (?:smoking|drinking|vaping|sugar|my job)|run an? (?:\w+ )?(?:marathon|10k|5k"
+    r"|\d)|(?:quit|stop|give up) (?:smoking|drinking|vaping|sugar|my job)|run an? (?:[\w-]+ )?(?:marathon|10k|5k"
     r"|ultra)|(?:switch|change) (?:careers?|jobs)|write (?:a|my) (?:first )?(?:book|novel|memoir)|visit (?-i:[A-Z])"
     r"|travel (?:to|the|around|through)|move to (?-i:[A-Z])|start (?:a|my own) (?:business|company|family|podcast"
     r"|garden)|get (?:fit|fitter|in shape|married|an? (?:dog|cat|puppy|degree|tattoo|phd)\b)|buy a (?:house|flat"
@@ -650,11 +672,238 @@ _AMBITION = re.compile(
 )
 
 
+def near(text: str) -> str:
+    """Where somebody lives, told by what is near: "on a houseboat in Amsterdam", "near the beach in Sopot"."""
+    found = re.split(r"\s+(?:with|and|for|since)\b", cut(text), maxsplit=1)[0].removeprefix("on ")
+    is_named = re.search(r"\b[A-Z]\w", found) is not None
+    return found if is_named and len(found.split()) <= 8 and not _POINTS_OUTSIDE.search(found) else ""
+
+
+def given_up(text: str) -> str:
+    """Food and drink that somebody leaves alone: listed, so that nobody avoids meetings."""
+    found = _FOOD_END.split(thing(text), maxsplit=1)[0]
+    items = re.split(r",\s*(?:and |or )?|\s+(?:and|or)\s+", found)
+    return found if found and all(_ends_with(item, FOODS, longest=3) for item in items) else ""
+
+
+_FOOD_END = re.compile(r"\s+(?:in|for|since|last|this|after|when|on|before|years?|months?|completely|altogether|as)\b")
+
+
+def medicine(text: str) -> str:
+    found = re.split(r"\s+(?:for|since|at|every|and|twice|once|daily)\b", cut(text), maxsplit=1)[0]
+    return found if _ends_with(found, MEDICINES, longest=3) else ""
+
+
+def skill(text: str) -> str:
+    """Programming languages and the like."""
+    found = thing(text)
+    items = re.split(r",\s*(?:and |or )?|\s+(?:and|or)\s+", re.sub(r"\ba (?:bit|little) (?:of )?", "", found))
+    return found if all(_ends_with(item, PROGRAMMING, longest=5) for item in items) else ""
+
+
+def tool(text: str) -> str:
+    """A program or a system by its name."""
+    found = re.split(r"\s+(?:for|at|on|to|as|every|with|in|instead|last|this|from)\b", cut(text), maxsplit=1)[0]
+    return found if _ends_with(found, TOOLS, longest=3) else ""
+
+
+def trade(text: str) -> str:
+    """What somebody makes or mends, with no article: "boats", "old radios"."""
+    found = re.split(r"\s+(?:for|at|in|on|with|from|and|to)\b", cut(text), maxsplit=1)[0]
+    words = found.casefold().split()
+    is_plain = 0 < len(words) <= 3 and words[0] not in _NO_TRADE and not found[0].isupper()
+    return found if is_plain and words[-1].isalpha() and not _POINTS_OUTSIDE.search(found) else ""
+
+
+_NO_TRADE = word_set(
+    "a an the my our some any more less much many lots too it up out on in over to for with at by like as well hard"
+)
+
+
+def activity(text: str) -> str:
+    """What somebody does in life, told of them: no thing that the conversation is about, nothing of this minute."""
+    found = thing(text) or _before_comma(text)
+    words = found.casefold().split()
+    if len(words) < 2 or words[1] in _NO_OBJECT or _JUST_NOW.search(found):
+        return ""
+    return third(found)
+
+
+def _before_comma(text: str) -> str:
+    return thing(text.partition(",")[0])
+
+
+_NO_OBJECT = word_set("""
+the it this that these those up out into on off over away down back to at some any better best well hard fast late fine
+around like so too here there again things stuff along past
+""")
+_JUST_NOW = re.compile(
+    r"\b(?:today|tonight|tomorrow|yesterday|now|the (?:test|tests|code|script|file|query|command|same"
+    r"|following)|sudo|tests?|scripts?"
+    r"|code|commands?|quer(?:y|ies)|email|emails|message|messages|error|errors|track|mind|calm|going|getting|forgetting|having|trouble"
+    r"|risk|tricks|minds|crazy|mad|nuts|up the wall|insane|out of|low on|notes?|line|lines|paragraph|sentence)\b",
+    re.I,
+)
+
+
+def shunned(text: str) -> str:
+    """What somebody does not do, with what they do instead: "wear heels, flats only"."""
+    found = re.match(r"[^,]+(?:, (?:only [\w ]+|[\w ]+ only))?$", cut(text, commas=True))
+    words = found[0].casefold().split() if found else []
+    if (
+        found is None
+        or not 1 < len(words) <= 7
+        or words[1] in _NO_OBJECT | {"my", "our"}
+        or _POINTS_OUTSIDE.search(found[0])
+    ):
+        return ""
+    return "" if _JUST_NOW.search(found[0]) else found[0]
+
+
+def project(text: str) -> str:
+    """What somebody is at for months: "building a boat"."""
+    found = re.split(r"\s+(?:about|for|with|on|from|set|called)\b", cut(text), maxsplit=1)[0]
+    named = re.split(r"\s+(?:in|near)\b", found, maxsplit=1)[0]
+    return found if _ends_with(named, PROJECTS, longest=6) else ""
+
+
+def whereabouts(text: str) -> str:
+    """The place where somebody is: named, and no program, school year or state of mind."""
+    found = place(text)
+    words = found.split()
+    if (
+        not text[:1].isupper()
+        or not 0 < len(words) <= 4
+        or re.search(r"\d", found)
+        or words[0].casefold() in _NO_WHEREABOUTS
+    ):
+        return ""
+    return (
+        ""
+        if found.casefold() in TOOLS | PROGRAMMING | _TECHNOLOGY or (found.isupper() and found not in _SHORT)
+        else found
+    )
+
+
+_SHORT = frozenset({"UK", "US", "USA", "NYC", "LA", "SF", "DC", "UAE"})
+_NO_WHEREABOUTS = word_set("""
+year grade room zoom love january february march april may june july august september october november december english
+german french spanish italian chinese japanese latin section chapter part step line monday tuesday wednesday thursday
+friday saturday sunday group team form class level phase heaven hell german
+""")
+
+
+def job_place(text: str) -> str:
+    """The town in "architect in Izmir"."""
+    job, _, town = text.partition(" in ")
+    return whereabouts(town) if occupation(job) else ""
+
+
+def housemates(text: str) -> str:
+    """With whom somebody lives."""
+    found = re.split(r"\s+(?:in|at|near|again|on|for)\b", cut(text), maxsplit=1)[0]
+    return found if 0 < len(found.split()) <= 5 and not _POINTS_OUTSIDE.search(found) else ""
+
+
+def named_animal(text: str) -> str:
+    return text if text[0].isupper() else text.rsplit(maxsplit=1)[-1]
+
+
+def as_said(text: str) -> str:
+    """What a pattern has cut to measure already."""
+    return text.strip(" ,.")
+
+
+def journey_named(text: str) -> str:
+    """The place of "the Oslo trip", "my trip to Oslo"."""
+    return (
+        re.sub(r"\b(?:trip|flight|holiday|vacation|journey|travel|visit|to)\b", "", text, flags=re.I).strip()
+        or text.strip()
+    )
+
+
+def was_single(text: str) -> str:
+    return "single" if text else ""
+
+
+def of_person(text: str) -> str:
+    """A cat person likes cats, a tea person tea."""
+    return f"{text}s" if text in {"cat", "dog", "horse", "animal", "book"} else _SIGHTS.get(text, text)
+
+
+_SIGHTS = {"beach": "the beach", "mountain": "the mountains"}
+
+
+def sold(text: str) -> str:
+    found = re.split(r"\s+(?:and|to|for|last|in|on|at)\b", cut(text), maxsplit=1)[0]
+    return found if 0 < len(found.split()) <= 4 else ""
+
+
+def when(text: str) -> str:
+    """A day or a time to come, with the word before it: "on Friday", "in May"."""
+    found = re.split(r"\s+(?:and|but|with|to|because)\b", cut(text, commas=True), maxsplit=1)[0]
+    found = re.split(r",\s+(?!\d|[a-z]+ \d)", found)[0]
+    return found if len(found.split()) <= 8 and (_TIME.search(found) or _DATE.search(found)) else ""
+
+
+def turning(text: str) -> str:
+    found = when(text[3:])
+    return f"turning {text[:2]} {found}" if found else ""
+
+
+def third(text: str) -> str:
+    """What somebody does, told of them: "go to my gym" is "goes to their gym"."""
+    verb, space, rest = text.partition(" ")
+    verb = verb.casefold()
+    if verb.endswith(("s", "sh", "ch", "x", "o", "z")):
+        verb += "es"
+    elif verb.endswith("y") and verb[-2:-1] not in "aeiou":
+        verb = f"{verb[:-1]}ies"
+    else:
+        verb = {"have": "has", "am": "is"}.get(verb, f"{verb}s")
+    return f"{verb}{space}{_MY.sub('their', rest)}"
+
+
+_MY = re.compile(r"\b(?:my|our)\b", re.I)
+
+
+def habit(text: str) -> str:
+    """What somebody does at certain times, told of them."""
+    found = _HABIT_END.split(cut(text, commas=False), maxsplit=1)[0].strip()
+    if not found or len(found.split()) > 12 or len(found) > LONGEST or _POINTS_OUTSIDE.search(found):
+        return ""
+    return third(found) if HABITUAL.search(found) and not _ON_SCREEN.search(found) else ""
+
+
+_ON_SCREEN = re.compile(
+    r"\b(?:page|site|website|link|app|file|code|script|server|logs?|line|url|tab|branch"
+    r"|build)\b",
+    re.I,
+)
+_HABIT_END = re.compile(
+    r"\s+(?:to (?!work|the|bed|school|church|my|a |yoga|sleep|\w+day)|before |after |until |most of )"
+)
+_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+HABITUAL = re.compile(
+    rf"\b(?:(?:every|each) (?:single |other |second |third )?(?:day|morning|evening|night|afternoon|week|month"
+    rf"|year|summer"
+    rf"|winter|spring|autumn|weekend|weekday|{_WEEKDAY})|(?:on |at )?(?:weekends|weekdays|{_WEEKDAY}s)|daily"
+    rf"|weekly|nightly"
+    rf"|(?:once|twice|two times|three times|four times|\d times) an? (?:day|week|month|year)"
+    rf"|in the (?:mornings?|evenings?)"
+    rf"|{_WEEKDAY} (?:to|through|till) {_WEEKDAY}|nights|night shifts?|early shifts?|late shifts?|weekends"
+    rf"|part[- ]time|full[- ]time|from home|shifts"
+    r"|everywhere|at (?:\d{1,2}(?::\d\d)?(?: ?[ap]m)?|five|six|seven|four|three|eight|nine|ten|dawn|midnight|noon))\b",
+    re.I,
+)
+
+
 def _ends_with(text: str, known: frozenset[str], *, longest: int) -> bool:
     words = text.casefold().split()
     if not 0 < len(words) <= longest or _POINTS_OUTSIDE.search(text):
         return False
-    return words[-1] in known or " ".join(words[-2:]) in known
+    last = words[-1]
+    return last in known or last.removesuffix("s") in known or " ".join(words[-2:]) in known
 
 
 def _pairs(text: str) -> list[str]:

@@ -441,8 +441,8 @@ def test_without_a_name_it_is_the_learner_that_a_memory_has_by_itself(monkeypatc
 def test_the_command_shows_what_was_missed() -> None:
     result = CliRunner().invoke(app, ["eval-learning", "--learner", "extractive", "-n", "1", "--show-misses"])
 
-    assert "maren, changed: not known: bongard" in result.output
-    assert "Big news, I handed the left-cold monster to a scrapyard" in result.output
+    assert "maren, stated: not known: sister + aarhus" in result.output
+    assert "My sister flew in from Aarhus for it" in result.output
 
 
 def test_the_command_takes_a_learner_by_its_import_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,8 +32,10 @@ def said(text: str, *, role: str = "user", at: datetime | None = DAY) -> Message
 
 def after(blocks: list[Block], *batches: list[Message]) -> list[Block]:
     """The blocks after each batch was learnt and its edits were applied as the scheduler applies them."""
+    before: list[Message] = []
     for batch in batches:
-        applied = apply("sarah", blocks, blocks, ExtractiveLearner().learn(blocks, batch).edits)
+        applied = apply("sarah", blocks, blocks, ExtractiveLearner().learn_after(before[-2:], blocks, batch).edits)
+        before = [*before, *batch]
         assert not applied.conflicts
         values = {change.label: change.value for change in applied.changes}
         assert all(len(values.get(block.label, "")) <= block.limit for block in blocks)
@@ -69,18 +71,40 @@ class Score:
 def score(name: str) -> tuple[Score, list[str]]:
     """How a part of the set is learnt, and the statements that were not learnt as they should be.
 
-    Case and a leading article do not count.
+    Case and a leading article do not count. In a part of whole conversations (`talk`) two words more do not either:
+    "Nora, 9" is "Nora, 9 years old".
     """
     total, off = Score(), []
     for case in cases(name):
-        got = {_plain(line) for line in lines(learnt(case["text"])) if not line.startswith("Spoke on: ")}
+        if "talk" in case:
+            value = after([human()], *([said(text, role=role)] for role, text in case["talk"]))[0].value
+        else:
+            value = learnt(case["text"])
+        got = {_plain(line) for line in lines(value) if not line.startswith("Spoke on: ")}
         wanted = {_plain(line) for line in case["facts"]}
+        if name in LOOSE:
+            got = {next((each for each in wanted if _is_like(line, each)), line) for line in got}
         total.right += len(got & wanted)
         total.wrong += len(got - wanted)
         total.missed += len(wanted - got)
         if got != wanted:
-            off.append(f"{case['text']!r}: wrong {sorted(got - wanted)}, missed {sorted(wanted - got)}")
+            off.append(
+                f"{case.get('text', case.get('talk'))!r}: wrong {sorted(got - wanted)}, missed {sorted(wanted - got)}"
+            )
     return total, off
+
+
+LOOSE = frozenset({"chat", "talk", "unseen"})
+
+
+def _is_like(line: str, wanted: str) -> bool:
+    label, value = line.split(": ", 1)
+    wanted_label, wanted_value = wanted.split(": ", 1)
+    has, needs = _WORD.findall(value), _WORD.findall(wanted_value)
+    return label == wanted_label and set(needs) <= set(has) and len(has) <= len(needs) + 2
+
+
+_WORD = re.compile(r"[\w.-]*\w")
 
 
 def _plain(line: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from learning.labelled import after, cases, human, learnt, lines, said, score
 from patience import work_of
 
+from ai_memory_integrations import Memory
 from ai_memory_integrations.learning.extractive import NEEDS_A_MODEL, ExtractiveLearner
 from ai_memory_integrations.ports import Learner
 from ai_memory_integrations.types import AT_ONCE, Append, Message, Replace
@@ -20,9 +21,13 @@ def test_it_is_a_learner_that_learns_at_once() -> None:
     assert (LEARNER.name, LEARNER.policy) == ("extractive", AT_ONCE)
 
 
-@pytest.mark.parametrize("part", ["held", "tuned"])
+@pytest.mark.parametrize("part", ["held", "tuned", "chat", "talk", "unseen"])
 def test_what_it_learns_of_the_labelled_set_is_right(part: str) -> None:
-    """`tuned` was looked at while rules were written, `held` only counted."""
+    """`held` was only counted, the others were looked at while rules were written.
+
+    `chat` is everyday chat, `talk` short conversations, `unseen` both: when it was first counted, before any of it was
+    looked at, precision was 0.735 and recall 0.610.
+    """
     total, off = score(part)
     print(f"\n{part}: {len(cases(part))} statements, precision {total.precision:.3f}, recall {total.recall:.3f}")
     assert total.precision >= 0.95, "\n".join(off)
@@ -30,7 +35,7 @@ def test_what_it_learns_of_the_labelled_set_is_right(part: str) -> None:
 
 
 def test_the_labelled_set_holds_as_many_distractors_as_facts() -> None:
-    for part in ("held", "tuned"):
+    for part in ("held", "tuned", "chat"):
         empty = [case for case in cases(part) if not case["facts"]]
         assert len(empty) >= 0.4 * len(cases(part))
         assert len({case["text"] for case in cases(part)}) == len(cases(part))
@@ -155,8 +160,8 @@ def test_a_private_message_is_neither_a_fact_nor_part_of_the_summary() -> None:
         blocks = after([human(), human(label="summary")], [said(text)], [answer])
         assert blocks[0].value == "Spoke on: 2025-09-03"
         assert blocks[1].value in (
-            "2025-09-03: asked to have something kept private",
-            "2025-09-03: asked to have something forgotten",
+            "2025-09-03: Asked to have something kept private.",
+            "2025-09-03: Asked to have something forgotten.",
         )
 
 
@@ -193,8 +198,35 @@ def test_what_is_named_is_removed_wherever_it_stands(request_: str) -> None:
     told = [[said("I'm Ada")], [said("I live in Rochester")], [said("Is Rochester cold?")], [said(request_)]]
     blocks = after([human(), human(label="summary")], *told)
     assert lines(blocks[0].value) == ["Name: Ada"]
-    assert blocks[1].value.startswith("2025-09-03: name Ada")
+    assert blocks[1].value.startswith("2025-09-03: Is called Ada.")
     assert not {"rochester", "lives"} & set(blocks[1].value.casefold().split()) or "address" in request_
+
+
+def test_an_answer_is_understood_only_after_its_question() -> None:
+    asked, answer = said("And where do you live?", role="assistant"), said("Porto")
+    assert lines(after([human()], [asked], [answer])[0].value) == ["Spoke on: 2025-09-03", "Lives in: Porto"]
+    assert lines(after([human()], [asked, answer])[0].value) == ["Spoke on: 2025-09-03", "Lives in: Porto"]
+    assert lines(after([human()], [answer])[0].value) == ["Spoke on: 2025-09-03"]
+
+
+def test_a_question_of_another_thread_is_not_answered() -> None:
+    asked = said("Where do you live?", role="assistant").model_copy(update={"thread_id": "another"})
+    assert lines(after([human()], [asked], [said("Porto")])[0].value) == ["Spoke on: 2025-09-03"]
+
+
+def test_an_answer_that_is_to_be_kept_private_is_not_learnt() -> None:
+    asked = said("Where do you live?", role="assistant")
+    blocks = after([human(), human(label="summary")], [asked], [said("Porto, but don't remember that")])
+    assert "Porto" not in "".join(block.value for block in blocks)
+
+
+def test_a_memory_learns_an_answer_to_the_question_of_the_turn_before() -> None:
+    with Memory(":memory:", subject_id="sarah", embedder=False) as memory:
+        memory.add_messages_here([said("Hi!"), said("Hello! What should I call you?", role="assistant")])
+        memory.flush()
+        memory.add_messages_here([said("Sarah"), said("Nice to meet you.", role="assistant")])
+        memory.flush()
+        assert "Prefers to be called: Sarah" in str(memory.get_memory("human"))
 
 
 def test_a_thing_in_a_list_is_removed_without_the_others() -> None:
@@ -268,7 +300,7 @@ def test_what_is_to_be_forgotten_leaves_the_summary_too() -> None:
     blocks = after([human(), human(label="summary")], *told)
     assert [block.value for block in blocks] == [
         "Spoke on: 2025-09-03",
-        "2025-09-03: asked to have something forgotten",
+        "2025-09-03: Asked to have something forgotten.",
     ]
 
 
@@ -281,10 +313,35 @@ def test_the_summary_says_what_was_told_asked_and_answered() -> None:
         said("You live in Lisbon, Sarah.", role="assistant", at=datetime(2025, 9, 5, tzinfo=UTC)),
     ]
     assert after([human(label="summary")], talk)[0].value == (
-        "2025-09-03: name Sarah; asked: What food is best for kittens; "
-        "answer: Wet food is best for kittens under six months\n"
-        "2025-09-05: said: The router keeps dropping the connection every evening"
+        "2025-09-03: Is called Sarah. Asked: What food is best for kittens? "
+        "Answer: Wet food is best for kittens under six months.\n"
+        "2025-09-05: Said: The router keeps dropping the connection every evening."
     )
+
+
+def test_a_summary_tells_only_the_newest_of_what_changed_in_a_day() -> None:
+    told = ["I live in Lisbon and I work at Acme", "I moved to Porto", "I love tea", "I no longer work at Acme"]
+    block = after([human(label="summary")], *([said(text)] for text in told))[0]
+    assert block.value == "2025-09-03: Lives in Porto. Works at Acme. Likes tea. No longer works at Acme."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "You live in Lisbon, Sarah.",
+        "I remember: Name: Sarah; Lives in: Lisbon.",
+        "As far as I know the wedding is in May.",
+        "Lives in: Lisbon is what was noted.",
+        "Noted, tea it is from now on.",
+    ],
+)
+def test_a_summary_never_repeats_what_an_assistant_says_from_memory(answer: str) -> None:
+    assert after([human(label="summary")], [said(answer, role="assistant")])[0].value == ""
+
+
+def test_a_summary_written_by_an_earlier_version_is_kept_and_goes_on() -> None:
+    block = human("2025-09-03: name Sarah; likes cats; asked: What is rain", label="summary")
+    assert after([block], [said("I live in Porto")])[0].value == f"{block.value} Lives in Porto."
 
 
 def test_a_full_summary_drops_the_oldest_and_keeps_what_others_wrote() -> None:
@@ -294,7 +351,7 @@ def test_a_full_summary_drops_the_oldest_and_keeps_what_others_wrote() -> None:
     ]
     value = after([block], *([message] for message in talk))[0].value
     assert value.startswith("Premium support since 2020.\n2025-09-")
-    assert value.endswith("2025-09-19: asked: How do I configure part number 19 of it")
+    assert value.endswith("2025-09-19: Asked: How do I configure part number 19 of it?")
     assert len(value) <= 200
 
 
@@ -311,7 +368,7 @@ def test_blocks_that_ask_for_user_facts_preferences_or_a_summary_get_them() -> N
     profile, preferences, recap = after(blocks, [said("I'm Sarah and I like tea")])
     assert profile.value == "Name: Sarah\nLikes: tea (2025-09-03)"
     assert preferences.value == "Likes: tea (2025-09-03)"
-    assert recap.value == "2025-09-03: name Sarah; likes tea"
+    assert recap.value == "2025-09-03: Is called Sarah. Likes tea."
 
 
 def test_other_blocks_are_left_alone_and_named_with_the_remedy() -> None:
