@@ -60,14 +60,16 @@ def _place(context: typer.Context) -> Place:
 
 @app.command()
 def demo(
+    context: typer.Context,
     path: Annotated[Path | None, typer.Argument(help="Your own conversation, JSON or JSON Lines.")] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing.")] = False,
 ) -> None:
-    """See a memory at work. On a file of its own; no key, no server."""
+    """See a memory at work. On a file of its own; no key, no server. With --url it plays there, as a new subject."""
     from ai_memory_integrations.demo.show import run
 
     asks = not no_input and sys.stdin.isatty() and sys.stdout.isatty()
-    if not run(path, ask=asks):
+    url = None if context.obj is None else Place.of(context.obj).url
+    if not run(path, url=url, ask=asks):
         raise typer.Exit(1)
 
 

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
+from ai_memory_integrations.backends.urls import without_password
 from ai_memory_integrations.cli.screen import counted, safe
 from ai_memory_integrations.core import MODEL_VARIABLE
 from ai_memory_integrations.demo.child import play
@@ -33,13 +35,14 @@ _SESSIONS = 12
 _CHANGES = 6
 
 
-def run(path: Path | None = None, *, ask: bool = False) -> bool:
+def run(path: Path | None = None, *, url: str | None = None, ask: bool = False) -> bool:
     """Play the file at *path*, or the conversation of this package, and show what becomes of it.
 
-    With *ask* the user is asked for something to remember. True when nothing was lost and nothing taken twice.
+    It is played on a new file, or in the place that *url* names, where its subject is a new one. With *ask* the user
+    is asked for something to remember. True when nothing was lost and nothing taken twice.
     Raises: TranscriptError, DemoFailedError.
     """
-    demo = Demo(bundled() if path is None else load(path), path)
+    demo = Demo(bundled() if path is None else load(path), path, url)
     demo.introduce()
     demo.tell()
     whole = demo.tell_again()
@@ -47,7 +50,7 @@ def run(path: Path | None = None, *, ask: bool = False) -> bool:
     demo.show_blocks()
     if path is None:
         demo.answer()
-        if find_spec("wordllama") is not None:
+        if find_spec("wordllama") is not None and demo.embeds:
             demo.search_by_meaning()
     if ask:
         demo.ask()
@@ -66,13 +69,16 @@ def paste(file: str, subject: str) -> tuple[str, ...]:
 
 
 class Demo:
-    """One showing: a conversation, a new file, a page."""
+    """One showing: a conversation, a new file or a new subject, a page."""
 
-    def __init__(self, transcript: Transcript, path: Path | None) -> None:
+    def __init__(self, transcript: Transcript, path: Path | None, url: str | None) -> None:
         self.transcript, self.path = transcript, path
         self.total = len(transcript.messages)
         self.subject = "mara" if path is None else "you"
-        self.file = str(Path(mkdtemp(prefix="ai-memory-demo-"), "memory.db"))
+        self.file = str(Path(mkdtemp(prefix="ai-memory-demo-"), "memory.db")) if url is None else url
+        self.elsewhere = url is not None
+        if self.elsewhere:  # nobody's memory is touched
+            self.subject += f"-{token_hex(4)}"
         self.page = Page()
         self._lines = 0
         self._sessions = 0
@@ -82,9 +88,11 @@ class Demo:
         when = period([said.created_at for said in self.transcript.messages if said.created_at is not None])
         about = f"  {counted(self.total, 'message')} {whom}{when and ', '}{when}"
         self.page.title(("ai-memory", "bold"), about)
-        self.page.line(self.file, label="file  ")
-        model = os.environ.get(MODEL_VARIABLE)
-        self.page.line(f"learnt by {safe(model)}" if model else NOT_A_MODEL, label="note  ")
+        if self.elsewhere:
+            self.page.line(f"{safe(without_password(self.file))}, as {self.subject}", label="place ")
+        else:
+            self.page.line(self.file, label="file  ")
+        self.page.line(self._learner(), label="note  ")
         if self.transcript.ignored:
             self.page.line(f"not read in that file: {safe(', '.join(self.transcript.ignored))}", label="note  ")
 
@@ -93,7 +101,8 @@ class Demo:
         self.page.part("Messages go in, memory grows")
         for event in self._events(die_at=(self.total * 5 + 7) // 8):
             if event["event"] == "opened":
-                self.page.line(f"process {event['pid']} made the file", milliseconds(event["ms"]))
+                made = "came" if self.elsewhere else "made the file"
+                self.page.line(f"process {event['pid']} {made}", milliseconds(event["ms"]))
             elif event["event"] == "learnt":
                 self._session(event)
             elif event["event"] == "dying":
@@ -106,7 +115,8 @@ class Demo:
         """A new process opens the file and is told everything again; True when all is there, once."""
         for event in self._events():
             if event["event"] == "opened":
-                there = f"process {event['pid']} opened the file: {event['messages']} are there"
+                opened = "came" if self.elsewhere else "opened the file"
+                there = f"process {event['pid']} {opened}: {event['messages']} are there"
                 self.page.line(there, milliseconds(event["ms"]))
                 self.page.line("the caller got no answer, so it tells everything again from the start")
             elif event["event"] == "learnt" and event["new"]:
@@ -175,7 +185,7 @@ class Demo:
         if not told:
             self.page.line("Another time, then.")
             return
-        with self._memory("you") as you:
+        with self._memory(f"{self.subject}-you" if self.elsewhere else "you") as you:
             before = (you.get_memory("human") or "").splitlines()
             with timed() as took:
                 run = you.wait_for_run(you.add_messages([{"role": "user", "content": told}]))
@@ -193,11 +203,27 @@ class Demo:
         self.page.part("Go on from here")
         for line in paste(self.file, self.subject):
             self.page.verbatim(line)
-        if find_spec("wordllama") is None:
+        if self.elsewhere:
+            self.page.verbatim("")
+            self.page.line((f"to erase it again: ai-memory --url ... forget {self.subject}", "dim"))
+        if find_spec("wordllama") is None and self.embeds:
             self.page.verbatim("")
             self.page.line(("to find by meaning too, offline: pip install 'ai-memory-integrations[embeddings]'", "dim"))
 
     # details
+
+    @property
+    def embeds(self) -> bool:
+        """Whether vectors are made here, not where memory is."""
+        with self._memory() as memory:
+            return memory._core.store.vectors is not None
+
+    def _learner(self) -> str:
+        with self._memory() as memory:
+            if memory._core.store.learner is not None:
+                return "learnt by the memory agent that lives there"
+        model = os.environ.get(MODEL_VARIABLE)
+        return f"learnt by {safe(model)}" if model else NOT_A_MODEL
 
     def _memory(self, subject_id: str | None = None, embedder: Embedder | bool = False) -> Memory:
         from ai_memory_integrations import Memory
