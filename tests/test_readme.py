@@ -10,10 +10,13 @@ import asyncio
 import inspect
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ai_memory_integrations.opened import _living
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "docs/how-to/move-from-ai-memory-sdk.md"]
@@ -39,6 +42,18 @@ def execute(code: str, place: str, names: dict[str, Any]) -> None:
         exec(compiled, names)
 
 
+@contextmanager
+def closing_memories() -> Iterator[None]:
+    """Closes what a page opens and, being a page, leaves open."""
+    before = _living()
+    try:
+        yield
+    finally:
+        for memory in _living():
+            if not any(memory is each for each in before):
+                memory.close()
+
+
 # LlamaIndex's own: its agents look at every attribute of themselves, and at a loop that they left.
 @pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecationWarning")
 @pytest.mark.filterwarnings("ignore:is_running called from:DeprecationWarning")
@@ -52,16 +67,13 @@ def test_what_a_page_shows_runs_and_prints_what_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "page"}
-    try:
+    with closing_memories():
         for language, content in _BLOCK.findall(section):
             if language == "python":
                 execute(content, page, names)
             elif language == "text":
                 printed = capsys.readouterr().out.rstrip("\n")
                 assert _DATE.sub("DATE", printed) == _DATE.sub("DATE", content.rstrip("\n"))
-    finally:
-        if "memory" in names:
-            names["memory"].close()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -21,9 +21,8 @@ from uuid import uuid4
 import pytest
 from patience import PATIENCE
 from test_readme import PAGES as RUN_WITH_THE_README
-from test_readme import execute
+from test_readme import closing_memories, execute
 
-from ai_memory_integrations import Memory
 from ai_memory_integrations.testing import Answer, ChatCompletionsServer, called
 
 SERVER = "postgresql://app:secret@localhost/memory"  # a page shows it, the tests' own server answers
@@ -103,6 +102,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.filterwarnings("ignore:is_running called from:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:Importing Send from langgraph.constants")
 @pytest.mark.filterwarnings("ignore:RunnableWithMessageHistory is deprecated")
+@pytest.mark.timeout(1800)  # a page may be the first to need the Letta server, which is then installed
 @pytest.mark.parametrize("page", RUN)
 def test_a_page_runs_and_prints_what_it_says(
     page: str, place: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
@@ -117,7 +117,7 @@ def test_a_page_runs_and_prints_what_it_says(
         server = request.getfixturevalue("letta_server").url.removeprefix("http://")
         url = f"letta://{server}?namespace={uuid4().hex}&journal={quote(f'sqlite:///{place}/journal.db', safe='')}"
         shown = [block._replace(content=block.content.replace(LETTA, url)) for block in shown]
-    try:
+    with closing_memories():
         for block in shown:
             if block.language == "text" and printed is not None:
                 assert comparable(printed) == comparable(block.content), block.place
@@ -129,10 +129,6 @@ def test_a_page_runs_and_prints_what_it_says(
                 printed = capsys.readouterr().out
             elif block.language == "sh":
                 printed = shell(block)
-    finally:
-        for value in list(names.values()):
-            if isinstance(value, Memory):
-                value.close()
 
 
 def comparable(text: str) -> list[str]:

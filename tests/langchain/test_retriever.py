@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from ai_memory_integrations.types import Block
 
 class TestRetrieverStandard(RetrieversIntegrationTests):
     @pytest.fixture(autouse=True)
-    def _filled(self, tmp_path: Path) -> None:
-        self.memory = Memory(str(tmp_path / "memory.db"), subject_id="user_sarah")
-        self.memory.add_passages([f"Tea number {n} is green." for n in range(6)])
+    def _filled(self, tmp_path: Path) -> Iterator[None]:
+        with Memory(str(tmp_path / "memory.db"), subject_id="user_sarah") as self.memory:
+            self.memory.add_passages([f"Tea number {n} is green." for n in range(6)])
+            yield
 
     @property
     def retriever_constructor(self) -> type[CoreMemoryRetriever]:

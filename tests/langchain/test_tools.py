@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,14 @@ def tools(memory: Memory) -> dict[str, BaseTool]:
 class BoundTool:
     """LangChain's suites call tools without a config: the subject is bound."""
 
+    @pytest.fixture(autouse=True)
+    def _bound(self) -> Iterator[None]:
+        with Memory(":memory:", subject_id="user_sarah") as self.memory:
+            yield
+
     @property
     def tool_constructor(self) -> BaseTool:
-        memory = Memory(":memory:", subject_id="user_sarah")
-        return create_memory_tools(memory, include=["archive_memory"])[0]
+        return create_memory_tools(self.memory, include=["archive_memory"])[0]
 
     @property
     def tool_invoke_params_example(self) -> dict[str, Any]:
