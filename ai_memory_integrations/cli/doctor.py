@@ -84,7 +84,8 @@ def _contents(place: Place, *, fix: bool) -> Iterator[Finding]:
         yield from memory._core.store.examine(fix=fix)
         yield from _waiting(memory)
         yield from _failed(memory)
-        yield from _embedder(memory)
+        if memory._core.store.vectors is not None:
+            yield from _embedder(memory)
 
 
 def _waiting(memory: Memory) -> Iterator[Finding]:

@@ -143,6 +143,7 @@ def _create_agent(fake: FakeLetta, params: httpx.QueryParams, body: Json) -> Jso
     fake.agents[agent_id] = {
         "id": agent_id,
         "name": body["name"],
+        "embedding": body.get("embedding"),
         "tags": sorted(set(body.get("tags", ()))),
         "metadata": body.get("metadata", {}),
         "created_at": fake.now(),

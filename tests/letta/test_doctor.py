@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from letta.fake_server import FakeLetta
+from letta.opening import store_at
+from letta.proxy import Proxy
 from letta.server import EMBEDDING, MODEL, Place
 from typer.testing import CliRunner
 
@@ -139,3 +141,31 @@ def test_the_command_says_it_of_a_real_server_and_of_none(letta_server: Place, t
     nobody = CliRunner().invoke(app, ["--url", f"letta://127.0.0.1:1?journal=sqlite:///{tmp_path}/j.db", "doctor"])
     assert "cannot be reached" in " ".join(nobody.output.split())
     assert nobody.exit_code != 0
+
+
+def search(store: LettaStore) -> list[tuple[str, str]]:
+    return [(each.level, each.text) for each in store.examine() if each.name == "search"]
+
+
+def test_it_says_whether_embeddings_work(store: LettaStore, fake: FakeLetta) -> None:
+    assert search(store) == [("fact", "whether embeddings work is seen with the first subject")]
+    store.backend.create_subject("sarah", [HUMAN])
+    assert search(store) == [("fact", f"embeddings work ({EMBEDDING})")]
+    (agent,) = fake.agents.values()
+    agent["embedding"] = None
+    ((level, text),) = search(store)
+    assert (level, "no embedding model" in text) == ("problem", True)
+
+
+def test_on_a_server_whose_embedding_model_fails_it_says_so(letta_proxy: Proxy, tmp_path: Path, subject: str) -> None:
+    store = store_at(letta_proxy.url, tmp_path / "j.db")
+    store.backend.create_subject(subject, [HUMAN])
+    try:
+        assert search(store) == [("fact", f"embeddings work ({EMBEDDING})")]
+        letta_proxy.answer("GET", "*/archival-memory/search", status=400, times=None)
+        ((level, text),) = search(store)
+        assert (level, "embeddings do not work" in text) == ("problem", True)
+    finally:
+        letta_proxy.heal()
+        store.backend.delete_subject(subject)
+        store.close()

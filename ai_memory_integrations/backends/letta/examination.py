@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ai_memory_integrations.backends.letta.agents import oldest
@@ -30,8 +30,10 @@ def examine(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
     )
     try:
         yield from _server(store)
+        agents = list(store.agents.all())
+        yield from _search(store, agents)
         yield from _unsent(store, fix=fix)
-        yield from _doubles(store, fix=fix)
+        yield from _doubles(store, agents, fix=fix)
         yield from _loose_blocks(store, fix=fix)
     except AIMemoryError as error:
         yield Finding(level="problem", name="letta", text=str(error))
@@ -55,6 +57,28 @@ def _server(store: LettaStore) -> Iterator[Finding]:
             )
 
 
+def _search(store: LettaStore, agents: Sequence[RemoteAgent]) -> Iterator[Finding]:
+    """Whether embeddings work: only a search by one of the agents tells."""
+    agent = store.server.get_agent(agents[0].id) if agents else None
+    if agent is None:
+        yield Finding(level="fact", name="search", text="whether embeddings work is seen with the first subject")
+        return
+    if not agent.embedding:
+        yield Finding(
+            level="problem",
+            name="search",
+            text=f"agent {agent.id} has no embedding model: Letta finds only what contains the query as it is",
+            remedy="give it one in Letta's editor, and the server a default: LETTA_DEFAULT_EMBEDDING_HANDLE",
+        )
+        return
+    try:
+        store.server.search_passages(agent.id, "hello", limit=1)
+    except AIMemoryError as error:
+        yield Finding(level="problem", name="search", text=f"embeddings do not work: {error}")
+    else:
+        yield Finding(level="fact", name="search", text=f"embeddings work ({agent.embedding})")
+
+
 def _unsent(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
     waiting = store.record.notes.subjects(UNSENT)
     if fix:
@@ -66,16 +90,16 @@ def _unsent(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
         yield Finding(level="note", name="letta", text=text, remedy=_REPAIR)
 
 
-def _doubles(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
+def _doubles(store: LettaStore, agents: Sequence[RemoteAgent], *, fix: bool) -> Iterator[Finding]:
     by_subject: defaultdict[str, list[RemoteAgent]] = defaultdict(list)
-    for agent in store.agents.all():
+    for agent in agents:
         subject_id = store.names.subject_of(agent.tags)
         if subject_id is not None:
             by_subject[subject_id].append(agent)
     yield Finding(level="fact", name="letta", text=f"{len(by_subject):,} subjects have an agent")
-    for subject_id, agents in by_subject.items():
-        kept = oldest(agents)
-        for agent in agents:
+    for subject_id, made in by_subject.items():
+        kept = oldest(made)
+        for agent in made:
             if agent.id != kept.id:
                 yield _double(store, subject_id, agent, kept, fix=fix)
 

@@ -32,6 +32,7 @@ class RemoteAgent:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     blocks: tuple[RemoteBlock, ...] = ()
+    embedding: str | None = None
 
 
 @dataclass(frozen=True)

@@ -517,6 +517,7 @@ def _agent(agent: Any) -> RemoteAgent:
         tags=tuple(agent.tags or ()),
         metadata=agent.metadata or {},
         blocks=tuple(_block(block) for block in blocks or ()),
+        embedding=getattr(agent, "embedding", None),
     )
 
 
