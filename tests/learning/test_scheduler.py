@@ -146,6 +146,7 @@ def test_a_failing_learner_is_tried_again_then_the_run_fails_and_can_be_retried(
         with pytest.raises(RunFailedError, match=r"the model is away\nMessages that wait: 1"):
             memory.wait_for_run(run_id)
         assert calls == [["one"], ["one"]]
+        wait_until(lambda: "ERROR" in caplog.text)  # a run is failed a moment before it is said
         errors = [record for record in caplog.records if record.levelno == logging.ERROR]
         assert len(errors) == 1
         assert "the model is away" in errors[0].getMessage()
