@@ -92,8 +92,8 @@ class Delivery:
         self._pause = pause
         self._now = now
 
-    def deliver(self, state: InFlight, number: int, text: str, *, sent: Callable[[], None]) -> InFlight:
-        """What is under way when the part is learnt. *sent* is called once Letta is at work on it.
+    def deliver(self, state: InFlight, number: int, text: str) -> InFlight:
+        """What is under way when the part is learnt.
 
         Raises: Undelivered; StaleClaimError when the run is no longer this process's; errors of the server, after
         which to call it again.
@@ -104,7 +104,6 @@ class Delivery:
             state, found = self._send(state, number, text)
         else:
             state = self._known(state, number, found)
-        sent()
         ended = self._followed(found, _part(state, number).at)
         if ended.status == "completed":
             part = replace(_part(state, number), stop_reason=ended.stop_reason or "completed")
@@ -219,7 +218,11 @@ class Delivery:
         part = _part(state, number)
         if part.letta_run == found.id:
             return state
-        return self._change(state, state.with_part(number, replace(part, letta_run=found.id)))
+        try:
+            return self._change(state, state.with_part(number, replace(part, letta_run=found.id)))
+        except StaleClaimError:
+            self._check_wanted(found)  # it may have been cancelled while it was sent
+            raise
 
     def _change(self, known: InFlight, new: InFlight) -> InFlight:
         self._inflight.change(self._run, known, new)

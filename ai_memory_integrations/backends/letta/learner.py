@@ -143,7 +143,7 @@ class LettaLearner:
                 if known is None or not known.done:
                     batch = f"{run.id}.{number}"
                     text = render_part(part, batch=batch, number=number, total=len(parts), long=long)
-                    state = delivery.deliver(state, number, text, sent=lambda: self._send_passages(run.subject_id))
+                    state = delivery.deliver(state, number, text)
         except (Undelivered, RefusedByServerError) as error:
             if isinstance(error, GoneFromServerError):
                 raise
@@ -151,6 +151,9 @@ class LettaLearner:
             if isinstance(error, RefusedByServerError):
                 raise LearningError(str(error), final=True) from error
             raise
+        self._send_passages(
+            run.subject_id
+        )  # now: while the agent worked, a slow embedding would have kept us from looking
         sources = tuple(message.id for part in parts for message in part if message.role == "user")
         return self._result(run, agent_id, state, blocks, tuple(dict.fromkeys(sources)))
 
