@@ -187,25 +187,24 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         parts = urlsplit(self.path)
         fault = self.proxy._fault(self.command, parts.path)
-        status: int | None = None
-        try:
-            if fault is not None and fault.seconds:
-                time.sleep(fault.seconds)
-            if fault is not None and fault.status is not None:
-                status = fault.status
-                self._answer(status, fault.body, {"content-type": "application/json", **fault.headers})
-            elif fault is not None and fault.drop == "before":
-                self.close_connection = True
-            else:
-                answer, headers, said = self._ask(body)
-                if fault is not None and fault.drop == "after":
-                    self.close_connection = True
-                else:
-                    status = answer
-                    self._answer(status, said, headers)
-        finally:
-            query = tuple(parse_qsl(parts.query))
-            self.proxy._note(Request(self.command, parts.path, query, body, status, fault is not None))
+        answer: tuple[int, dict[str, str], bytes] | None = None
+        if fault is not None and fault.seconds:
+            time.sleep(fault.seconds)
+        if fault is not None and fault.status is not None:
+            answer = fault.status, {"content-type": "application/json", **fault.headers}, fault.body
+        elif fault is None or fault.drop != "before":
+            answer = self._ask(body)
+            if fault is not None and fault.drop == "after":
+                answer = None
+        # Before it is answered: whoever has the answer may ask at once what was seen.
+        query = tuple(parse_qsl(parts.query))
+        status = None if answer is None else answer[0]
+        self.proxy._note(Request(self.command, parts.path, query, body, status, fault is not None))
+        if answer is None:
+            self.close_connection = True
+        else:
+            status, headers, said = answer
+            self._answer(status, said, headers)
 
     def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """The server's answer; 502 when it is away."""
