@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 from journal.rounds import STRESS
 
@@ -24,3 +28,12 @@ settings.register_profile(
     derandomize=not STRESS,
 )
 settings.load_profile("project")
+
+
+@pytest.fixture
+def llama_index_s_own_stores_end_here() -> Iterator[None]:
+    """LlamaIndex's default chat store never closes its connection: it is collected before another test runs."""
+    yield
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "<aiosqlite", ResourceWarning)
+        gc.collect()

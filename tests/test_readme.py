@@ -57,6 +57,8 @@ def closing_memories() -> Iterator[None]:
 # LlamaIndex's own: its agents look at every attribute of themselves, and at a loop that they left.
 @pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecationWarning")
 @pytest.mark.filterwarnings("ignore:is_running called from:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:<aiosqlite:ResourceWarning")
+@pytest.mark.usefixtures("llama_index_s_own_stores_end_here")
 @pytest.mark.parametrize(("page", "section"), list(sections()))
 def test_what_a_page_shows_runs_and_prints_what_it_says(
     page: str,

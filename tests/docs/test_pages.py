@@ -103,6 +103,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.filterwarnings("ignore:Importing Send from langgraph.constants")
 @pytest.mark.filterwarnings("ignore:RunnableWithMessageHistory is deprecated")
 @pytest.mark.timeout(1800)  # a page may be the first to need the Letta server, which is then installed
+@pytest.mark.filterwarnings("ignore:<aiosqlite:ResourceWarning")
+@pytest.mark.usefixtures("llama_index_s_own_stores_end_here")
 @pytest.mark.parametrize("page", RUN)
 def test_a_page_runs_and_prints_what_it_says(
     page: str, place: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _llama_index_s_own_stores_end_here() -> Iterator[None]:
-    """LlamaIndex's default chat store never closes its connection: it is collected before another test runs."""
-    yield
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "<aiosqlite", ResourceWarning)
-        gc.collect()
+def _no_store_is_left(llama_index_s_own_stores_end_here: None) -> None:
+    """Of any test here."""
 
 
 @pytest.fixture(autouse=True)
