@@ -16,19 +16,26 @@ from ai_memory_integrations.subjects import SubjectSource
 from ai_memory_integrations.types import DEFAULT_THREAD
 
 if TYPE_CHECKING:
+    from langchain.tools import ToolRuntime
     from langgraph.runtime import Runtime
 
 
-def subject_of(memory: Memory, subject: SubjectSource | None, config: RunnableConfig | None = None) -> str:
-    """The subject of a call with *config*, or of the runnable that is running.
+def subject_of(
+    memory: Memory,
+    subject: SubjectSource | None,
+    config: RunnableConfig | None = None,
+    runtime: ToolRuntime[Any, Any] | None = None,
+) -> str:
+    """The subject of a call with *config*, or of the runnable that is running; *runtime* is a tool's.
 
     Raises: NoSubjectError, SubjectMismatchError, InvalidSubjectError.
     """
-    called = ensure_config(config)
+    around, called = ensure_config(), ensure_config(config)
     configurable = called.get("configurable", {})
+    running = runtime or _runtime(called)
     # A config of its own takes the place of the one around it, but never of who is signed in there.
-    identity = _identity(ensure_config()) or _identity(called)
-    context = getattr(_runtime(called), "context", None)
+    identity = _identity(around, _runtime(around)) or _identity(called, running)
+    context = getattr(running, "context", None)
     return memory.resolve_subject(subject, context=context, configurable=configurable, identity=identity)
 
 
@@ -51,10 +58,10 @@ def _runtime(config: RunnableConfig) -> Runtime[Any] | None:
         return context.run(running)
 
 
-def _identity(config: RunnableConfig) -> str | None:
+def _identity(config: RunnableConfig, runtime: Runtime[Any] | ToolRuntime[Any, Any] | None) -> str | None:
     """The user whom a LangGraph server has authenticated."""
     configurable = config.get("configurable", {})
-    server = getattr(_runtime(config), "server_info", None)
+    server = getattr(runtime, "server_info", None)
     user = getattr(server, "user", None) or configurable.get("langgraph_auth_user")
     if user is None:
         return configurable.get("langgraph_auth_user_id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
@@ -15,6 +15,24 @@ from ai_memory_integrations.memory import Memory
 from ai_memory_integrations.subjects import SubjectSource, check_source
 from ai_memory_integrations.toolkit import MemoryTool, ToolError, memory_tools
 
+_Context = TypeVar("_Context")
+_State = TypeVar("_State")
+
+if TYPE_CHECKING:
+    from langchain.tools import ToolRuntime
+else:
+    try:
+        from langchain.tools import ToolRuntime
+    except ModuleNotFoundError:
+
+        class ToolRuntime(Generic[_Context, _State]):
+            """Never made: with langchain-core alone no agent runs that could inject one."""
+
+
+_NO_RUNTIME: Any = None
+"""A tool that is called by itself has none. LangChain finds only an argument annotated by the bare type, so
+`| None` cannot be said there."""
+
 
 def create_memory_tools(
     memory: Memory, *, subject: SubjectSource | None = None, include: Sequence[str] | None = None
@@ -22,8 +40,9 @@ def create_memory_tools(
     """Tools with which an agent reads and writes its memory, sync and async.
 
     *include* names them, all by default: `search_memory`, `read_memory`, `append_memory`, `replace_memory`,
-    `rethink_memory`, `archive_memory`, `forget_memory`. The subject comes from the call's config and runtime, never
-    from the model. What goes wrong is told to the model with what to do; mistakes of set-up raise.
+    `rethink_memory`, `archive_memory`, `forget_memory`. The subject comes from the `ToolRuntime` that an agent
+    injects, or from the config where a tool is called by itself; never from the model. What goes wrong is told to the
+    model with what to do; mistakes of set-up raise.
 
     Raises: ConfigurationError for an unknown name.
     """
@@ -33,15 +52,15 @@ def create_memory_tools(
 
 
 def _langchain_tool(tool: MemoryTool, memory: Memory, subject: SubjectSource | None) -> BaseTool:
-    def use(config: RunnableConfig, **arguments: Any) -> str:
-        bound = memory.for_subject(subject_of(memory, subject, config))
+    def use(config: RunnableConfig, runtime: ToolRuntime[Any, Any] = _NO_RUNTIME, **arguments: Any) -> str:
+        bound = memory.for_subject(subject_of(memory, subject, config, _injected(runtime)))
         try:
             return tool.use(bound, **arguments)
         except ToolError as error:
             raise ToolException(str(error)) from error
 
-    async def ause(config: RunnableConfig, **arguments: Any) -> str:
-        return await memory.aio.run(use, config, **arguments)
+    async def ause(config: RunnableConfig, runtime: ToolRuntime[Any, Any] = _NO_RUNTIME, **arguments: Any) -> str:
+        return await memory.aio.run(use, config, runtime, **arguments)
 
     return StructuredTool(
         name=tool.name,
@@ -52,6 +71,11 @@ def _langchain_tool(tool: MemoryTool, memory: Memory, subject: SubjectSource | N
         handle_tool_error=True,
         handle_validation_error=_told,
     )
+
+
+def _injected(runtime: object) -> ToolRuntime[Any, Any] | None:
+    """A model may write an argument of that name, but only an agent makes the object."""
+    return runtime if isinstance(runtime, ToolRuntime) else None
 
 
 def _told(error: ValidationError | ValidationErrorV1) -> str:

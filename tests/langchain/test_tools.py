@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from langchain.agents import create_agent
+from langchain.tools import ToolRuntime
 from langchain_calls import asks_for, called_by
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, StructuredTool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 from langchain_ways import reach
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import ConfigurationError, NoSubjectError
@@ -137,6 +140,7 @@ def test_a_model_that_names_another_subject_gets_nothing_of_it(memory: Memory, t
     memory.add_passages(["Bob's secret is 4711."], subject_id="user_bob")
     arguments = {"query": "secret", "subject": "user_bob", "subject_id": "user_bob", "user_id": "bob"}
     arguments["config"] = {"configurable": {"user_id": "bob"}}  # type: ignore[assignment]
+    arguments["runtime"] = {"context": {"user_id": "bob"}}  # type: ignore[assignment]
     assert "4711" not in use("sync", tools["search_memory"], arguments)
 
 
@@ -169,6 +173,33 @@ def test_in_an_agent_the_subject_comes_from_its_context(way: str, memory: Memory
     )
     assert memory.get_memory("human", subject_id="user_sarah") == "Likes tea."
     assert isinstance(done["messages"][2], ToolMessage)
+
+
+@pytest.mark.parametrize("way_to_give", ["context", "config"])
+def test_a_tool_node_injects_the_runtime_that_binds_the_subject(way: str, memory: Memory, way_to_give: str) -> None:
+    """Each tool declares a `ToolRuntime`; what it says of the caller holds, whatever the model wrote."""
+    node = ToolNode(create_memory_tools(memory, include=["append_memory"]))
+    forged = {"context": {"user_id": "bob"}, "config": {"configurable": {"user_id": "bob"}}}
+    call = asks_for("append_memory", label="human", text="Likes tea.", runtime=forged, config=forged["config"])
+    graph = StateGraph(MessagesState, context_schema=Context)
+    graph.add_node("tools", node)
+    graph.add_edge(START, "tools")
+    compiled = graph.compile()
+    given: dict[str, Any] = {"context": Context("sarah")} if way_to_give == "context" else {}
+    config = called_by("sarah") if way_to_give == "config" else None
+    asked: Any = {"messages": [call]}
+    reach(way, lambda: compiled.invoke(asked, config, **given), lambda: compiled.ainvoke(asked, config, **given))
+    assert memory.get_memory("human", subject_id="user_sarah") == "Likes tea."
+    assert [subject.subject_id for subject in memory.list_subjects()] == ["user_sarah"]
+
+
+def test_every_tool_declares_the_runtime_it_is_bound_by(tools: dict[str, BaseTool]) -> None:
+    for tool in tools.values():
+        assert isinstance(tool, StructuredTool)
+        assert tool.func is not None
+        assert tool.coroutine is not None
+        assert get_type_hints(tool.func)["runtime"] == ToolRuntime[Any, Any]
+        assert get_type_hints(tool.coroutine)["runtime"] == ToolRuntime[Any, Any]
 
 
 def test_an_agent_is_told_that_its_call_failed_and_goes_on(memory: Memory) -> None:
