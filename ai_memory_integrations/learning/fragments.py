@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ai_memory_integrations.learning.facts import Fact
-from ai_memory_integrations.learning.values import occupation
+from ai_memory_integrations.learning.values.work import occupation
 from ai_memory_integrations.learning.words import AILMENTS, GIVEN_NAMES, MAKES, NOT_NAMES, word_set
 
 _ANY_AILMENT = "|".join(sorted((re.escape(each) for each in AILMENTS - {"add", "depression"}), key=len, reverse=True))

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from ai_memory_integrations.learning.facts import FAVOURITE, Fact
-from ai_memory_integrations.learning.values import third
+from ai_memory_integrations.learning.values.doings import third
 from ai_memory_integrations.learning.words import HOBBY_VERBS, STATUSES
 
 # How a label is told; a label that is not here is told as it stands: "Health: asthma".
