@@ -1,5 +1,4 @@
-"""A fact as a short sentence about the person who stated "
-"it: "Lives in Lisbon", "Has two kids", "No longer likes tea"."""
+"""A fact as a short sentence about the person who stated it: "Lives in Lisbon", "No longer likes tea"."""
 
 from __future__ import annotations
 

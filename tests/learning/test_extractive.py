@@ -10,6 +10,9 @@ from patience import work_of
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.learning.extractive import NEEDS_A_MODEL, ExtractiveLearner
+from ai_memory_integrations.learning.facts import kind_of
+from ai_memory_integrations.learning.rules.rule import Rule
+from ai_memory_integrations.learning.rules.table import FALLBACK, RULES
 from ai_memory_integrations.ports import Learner
 from ai_memory_integrations.types import AT_ONCE, Append, Message, Replace
 
@@ -19,6 +22,13 @@ LEARNER = ExtractiveLearner()
 def test_it_is_a_learner_that_learns_at_once() -> None:
     assert isinstance(LEARNER, Learner)
     assert (LEARNER.name, LEARNER.policy) == ("extractive", AT_ONCE)
+
+
+@pytest.mark.parametrize("rule", [*RULES, *FALLBACK], ids=lambda rule: f"{rule.label}: {rule.pattern[:40]}")
+def test_every_rule_has_a_pattern_and_a_label_whose_kind_is_known(rule: Rule) -> None:
+    assert "v" in rule.regex.groupindex or rule.retract or rule.says != "{v}"
+    assert rule.cue == rule.cue.lower()
+    assert "{" in rule.label or (rule.retract and not rule.label) or kind_of(rule.label)
 
 
 @pytest.mark.parametrize("part", ["held", "tuned", "chat", "talk", "unseen"])

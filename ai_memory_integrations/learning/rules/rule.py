@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from ai_memory_integrations.learning.facts import Fact
 from ai_memory_integrations.learning.values.text import phrase
@@ -62,13 +63,14 @@ class Rule:
     shape: Shape = phrase
     says: str = "{v}"
     retract: bool = False
-    regex: re.Pattern[str] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The pattern compiled, when a clause first holds the cue: few messages need more than a few of them."""
         pattern = self.pattern.replace("[A-Z]", "(?-i:[A-Z])")
         for _ in range(2):
             pattern = re.sub(r"\{([a-z]+)\}", lambda found: _FRAGMENTS[found[1]], pattern)
-        object.__setattr__(self, "regex", re.compile(pattern, re.I))
+        return re.compile(pattern, re.I)
 
     def find(self, clause: str) -> Fact | None:
         """The fact that a clause states by this rule."""

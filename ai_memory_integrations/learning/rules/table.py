@@ -47,11 +47,11 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def state(clauses: Iterable[str], rules: Iterable[Rule] | None = None) -> Iterator[Fact]:
+def state(clauses: Iterable[str]) -> Iterator[Fact]:
     """The facts that clauses state, in the order they are said; of one clause what holds before what does not."""
     for clause in clauses:
         folded = clause.lower()
-        asked = _by_first_word(folded.partition(" ")[0]) if rules is None else tuple(rules)
+        asked = _by_first_word(folded.partition(" ")[0])
         found = list(_found(clause, folded, asked)) or list(_found(clause, folded, FALLBACK))
         yield from dict.fromkeys(sorted(found, key=lambda fact: fact.retract))
 
