@@ -24,9 +24,10 @@ class Kept:
 
 
 class Corpus:
-    def __init__(self, engine: SearchEngine | None = None, subject_no: int = 1) -> None:
+    def __init__(self, engine: SearchEngine | None = None, subject_no: int = 1, *, whole: bool = True) -> None:
         self.engine = engine or SearchEngine()
         self.kept: dict[int, Kept] = {}
+        self.whole = whole  # whether the engine is given the passages themselves
         self.state = IndexState(subject_no, 0, 0, 0)
         self.reads: list[IndexDelta | None] = []
 
@@ -42,7 +43,8 @@ class Corpus:
     ) -> int:
         seq = self.state.seq + 1
         created = None if said is None else microseconds(said)
-        row = IndexRow(seq, terms_of(text, created_at=said), created, thread, role, name, tags)
+        terms = terms_of(text, created_at=said)
+        row = IndexRow(seq, terms, created, thread, role, name, tags, (text,) if self.whole else None, len(text))
         self.kept[seq] = Kept(text, row)
         self._advance(seq=seq)
         return seq
@@ -63,7 +65,7 @@ class Corpus:
         self._advance(ver=self.state.ver + 1)
 
     def _advance(self, **changes: int) -> None:
-        self.state = IndexState(**{**{k: getattr(self.state, k) for k in IndexState.__slots__}, **changes})
+        self.state = self.state._replace(**changes)
 
     def snapshot(self) -> Snapshot | None:
         """What the engine knows, brought up to date; None while there is nothing."""

@@ -14,7 +14,7 @@ from ai_memory_integrations.search.snapshot import Snapshot
 from ai_memory_integrations.search.text import query_terms
 
 Array = NDArray[Any]
-Plain = tuple[int, float, dict[str, float]]
+Plain = tuple[int, float, dict[str, float], tuple[Any, ...] | None]
 
 
 def plain_hits(
@@ -36,6 +36,7 @@ def plain_hits(
             int(snapshot.seqs.values[row]),
             float(np.clip(scores[row], 0, 1)),
             {name: round(float(part[row]), 4) for name, part in parts.items()},
+            None if snapshot.whole is None else snapshot.whole[row],
         )
         for row in rows.tolist()
     ]

@@ -27,11 +27,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 class Hit(NamedTuple):
     """A passage found. *score* is 0..1, and None where nothing was ranked; *explanation* holds the parts whose sum
-    is the score."""
+    is the score. *whole* is the passage itself, as the reader gave it, None when it is not kept."""
 
     seq: int
     score: float | None
     explanation: dict[str, Any] | None = None
+    whole: tuple[Any, ...] | None = None
 
 
 class _Slot:
@@ -199,12 +200,17 @@ def microseconds(moment: datetime) -> int:
 
 
 def _hits(snapshot: Snapshot, query: PassageQuery, ranking: Ranking | None, passing: Mask | None) -> list[Hit]:
-    seqs = snapshot.seqs.values
+    scores: Iterable[float | None] = repeat(None)
+    parts: Iterable[dict[str, Any] | None] = repeat(None)
     if ranking is None:
-        rows = np.arange(len(seqs)) if passing is None else np.flatnonzero(passing)
-        return [Hit(seq, None) for seq in seqs[rows[::-1][: query.limit]].tolist()]
-    found = ranking.found if passing is None else ranking.found & passing
-    top = best(ranking.scores, found.nonzero()[0], query.limit)
-    scores = [1.0 if score > 1 else 0.0 if score < 0 else score for score in ranking.scores[top].tolist()]
-    parts: Iterable[dict[str, Any] | None] = ranking.explain(top) if query.explain else repeat(None, len(top))
-    return list(map(Hit, seqs[top].tolist(), scores, parts))
+        rows = np.arange(len(snapshot)) if passing is None else np.flatnonzero(passing)
+        top = rows[::-1][: query.limit]
+    else:
+        found = ranking.found if passing is None else ranking.found & passing
+        top = best(ranking.scores, found.nonzero()[0], query.limit)
+        scores = [1.0 if score > 1 else 0.0 if score < 0 else score for score in ranking.scores[top].tolist()]
+        if query.explain:
+            parts = ranking.explain(top)
+    kept = snapshot.whole
+    whole: Iterable[Any] = repeat(None) if kept is None else map(kept.__getitem__, top.tolist())
+    return list(map(Hit, snapshot.seqs.values[top].tolist(), scores, parts, whole))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,16 @@ _OVERHEAD, _ROW_OVERHEAD = 8192, 64  # bytes a snapshot and a row cost beside th
 _CHUNK = 1024
 _ROLE_MASKS = 4
 
+FEW = 1000
+"""Up to so many passages of a subject are kept whole. Of a hundred, reading the ten that were found took a quarter of a
+search; of more than a thousand it is lost in the ranking, and their texts would take megabytes."""
 
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """What search knows of one passage. *created_us* are microseconds since 1970 in UTC."""
+_WHOLE_BYTES, _WHOLE_OVERHEAD = 1024 * 1024, 400  # for all of a subject, and what one costs beside its texts
+
+
+class IndexRow(NamedTuple):
+    """What search knows of one passage. *created_us* are microseconds since 1970 in UTC. *whole* is what the reader
+    wants back with a hit, *size* about how many bytes that takes."""
 
     seq: int
     terms: bytes
@@ -36,10 +42,11 @@ class IndexRow:
     role: str | None = None
     name: str | None = None
     tags: tuple[str, ...] = ()
+    whole: tuple[Any, ...] | None = None
+    size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class IndexState:
+class IndexState(NamedTuple):
     """How far an index is: *seq* is the last passage appended, *ver* changes when anything is deleted or changed,
     and every live passage up to *vec_seq* has its vector."""
 
@@ -89,7 +96,8 @@ class Snapshot:
 
     `before` and `after` are the rows of the turns around a turn in the same session, -1 for none; threads, names and
     roles are codes or -1. `mentions` leads from a term to the names that have it, `tagged` from a tag to the codes of
-    the sets that have it.
+    the sets that have it. `whole` are the passages themselves, None when not all were given or they are too big: what
+    is deleted or changed begins a new snapshot, so they are those of the store as long as its state is.
     """
 
     def __init__(self, delta: IndexDelta) -> None:
@@ -110,6 +118,8 @@ class Snapshot:
         self.thread_codes, self.name_codes, self.role_codes, self.tag_codes = Codes(), Codes(), Codes(), Codes()
         self.mentions: dict[int, set[int]] = {}
         self.tagged: dict[str, list[int]] = {}
+        self.whole: list[tuple[Any, ...]] | None = []
+        self._whole_bytes = 0
         self.total_length = 0
         self._last_turn: dict[str, tuple[int, int | None]] = {}
         self.sessions_count = 0
@@ -127,7 +137,7 @@ class Snapshot:
         codes = (self.threads, self.sessions, self.names, self.roles, self.tag_sets)
         arrays = sum(column.nbytes for column in wide) + sum(column.nbytes for column in codes)
         vectors = self.embedded.nbytes + (0 if self.vectors is None else self.vectors.nbytes)
-        return arrays + vectors + self.postings.nbytes + _OVERHEAD + _ROW_OVERHEAD * len(self)
+        return arrays + vectors + self.postings.nbytes + self._whole_bytes + _OVERHEAD + _ROW_OVERHEAD * len(self)
 
     @property
     def norms(self) -> Scores:
@@ -168,11 +178,22 @@ class Snapshot:
         self.names.extend([self._name_code(row.name) for row in rows])
         self.tag_sets.extend([self._tags_code(row.tags) for row in rows])
         self._link(rows, start)
+        self._keep_whole(rows)
         self.embedded.grow(len(rows))
         if self.vectors is not None:
             self.vectors.grow(len(rows))
         self._norms = None
         self._said_by.clear()
+
+    def _keep_whole(self, rows: Sequence[IndexRow]) -> None:
+        if self.whole is None:
+            return
+        given = [row.whole for row in rows if row.whole is not None]
+        self._whole_bytes += sum([row.size for row in rows]) + _WHOLE_OVERHEAD * len(rows)
+        if len(given) < len(rows) or self._whole_bytes > _WHOLE_BYTES:
+            self.whole, self._whole_bytes = None, 0
+        else:
+            self.whole.extend(given)
 
     def _name_code(self, name: str | None) -> int:
         if name is not None and name not in self.name_codes.codes:

@@ -69,6 +69,22 @@ def test_many_passages_are_found_in_one_search(path: str) -> None:
         assert {found.text for found in memory.search_passages("tea", limit=1000)} == {f"tea {n}" for n in range(250)}
 
 
+@pytest.mark.parametrize("others", [2, 1200])
+def test_what_somebody_else_changes_is_seen_at_once_and_whole(path: str, others: int) -> None:
+    with Memory(path, subject_id="sarah", embedder=False) as memory, Memory(path, embedder=False) as other:
+        memory.add_passages([f"bread {number}" for number in range(others)])
+        memory.add_passages(PASSAGES)
+        assert len(memory.search_passages("tea", tags=[])) == 3
+        replaced = PASSAGES[1].model_copy(update={"metadata": {"source": "y"}, "name": "Sue", "message_id": None})
+        other.add_passages([replaced], subject_id="sarah")
+        assert memory.search_passages("milk")[0].model_copy(update={"score": None}) == replaced
+        other.add_passages(["milk and honey"], subject_id="sarah")
+        assert {found.text for found in memory.search_passages("milk")} == {replaced.text, "milk and honey"}
+        other.delete_passage("mine", subject_id="sarah")
+        assert memory.search("milk") == ["milk and honey"]
+        assert [found.text for found in memory.search_passages(limit=1)] == ["milk and honey"]
+
+
 def test_a_subject_that_somebody_else_deleted_is_empty_and_may_begin_anew(path: str) -> None:
     with Memory(path, embedder=False) as memory, Memory(path, embedder=False) as other:
         memory.add_passages(["tea in the morning"], subject_id="sarah")

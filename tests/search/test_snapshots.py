@@ -78,7 +78,10 @@ class Incremental(RuleBasedStateMachine):
 
     @invariant()
     def follows(self) -> None:
-        assert len(self.corpus.hits("", limit=1000)) == len(self.corpus.kept)
+        hits = self.corpus.hits("", limit=1000)
+        assert [(hit.seq, hit.whole) for hit in hits] == [
+            (seq, (kept.text,)) for seq, kept in reversed(self.corpus.kept.items())
+        ]
 
 
 def hash_of(text: str) -> int:
@@ -139,6 +142,27 @@ def test_the_snapshot_in_use_stays_however_big() -> None:
     corpus.search("tea")
     corpus.search("tea")
     assert corpus.reads[1] is None
+
+
+def test_passages_are_kept_whole_until_one_is_not_given_or_they_are_too_big() -> None:
+    engine = SearchEngine()
+    few, many, big = Corpus(engine, 1), Corpus(engine, 2, whole=False), Corpus(engine, 3)
+    for corpus in (few, many):
+        corpus.add("tea")
+    assert few.hits("tea")[0].whole == ("tea",)
+    assert many.hits("tea")[0].whole is None
+    few.whole = False
+    few.add("tea at night")
+    assert [hit.whole for hit in few.hits("tea")] == [None, None]
+    big.add("tea")
+    big.search("tea")
+    small = engine.nbytes
+    big.add("tea " * 100_000)
+    assert len(big.hits("tea")) == 2
+    assert engine.nbytes > small + 400_000
+    big.add("tea " * 200_000)
+    assert [hit.whole for hit in big.hits("tea")] == [None, None, None]
+    assert engine.nbytes < small + 100_000, "what is not kept is not counted"
 
 
 def test_a_dropped_subject_is_read_afresh() -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from ai_memory_integrations.backends import rows
+from ai_memory_integrations.backends.indexed import RANKED, index_row
 from ai_memory_integrations.backends.postgres.connection import Database, repeated
 from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.ports import EmbedderRecord, Unembedded, VectorIndex
-from ai_memory_integrations.search.snapshot import IndexDelta, IndexRow, IndexState, SubjectGoneError
+from ai_memory_integrations.search.snapshot import FEW, IndexDelta, IndexRow, IndexState, SubjectGoneError
 from ai_memory_integrations.types import Metadata
 
 
@@ -32,7 +33,7 @@ def reader(database: Database, session: Session, no: int) -> Callable[[IndexStat
             return IndexDelta(
                 state=state,
                 reset=reset,
-                rows=_index_rows(session, no, after_row),
+                rows=_index_rows(session, no, after_row, whole=state.seq <= FEW),
                 vectors=_vectors(session, no, after_vector, state.vec_seq),
             )
 
@@ -48,16 +49,13 @@ def _state(session: Session, no: int) -> IndexState:
     return IndexState(no, *row)
 
 
-def _index_rows(session: Session, no: int, after: int) -> list[IndexRow]:
+def _index_rows(session: Session, no: int, after: int, *, whole: bool) -> list[IndexRow]:
     found = session.execute(
-        "SELECT seq, terms, created_at, thread_id, role, name, tags FROM ai_memory.passage "
+        f"SELECT seq, terms, {rows.PASSAGE if whole else RANKED} FROM ai_memory.passage "
         "WHERE subject = %s AND seq > %s ORDER BY seq",
         (no, after),
     )
-    return [
-        IndexRow(seq, terms, created, thread, role, name, rows.tags(tags))
-        for seq, terms, created, thread, role, name, tags in found
-    ]
+    return list(map(index_row, found))
 
 
 def _vectors(session: Session, no: int, after: int, upto: int) -> list[tuple[int, bytes]]:

@@ -16,7 +16,7 @@ from ai_memory_integrations.types import Passage, PassageQuery
 
 class PassageSearch:
     """Finds passages, and remembers of the subjects that were searched their numbers and, in the engine, their
-    snapshots: a search of what did not change is two statements."""
+    snapshots: a search of what did not change is one statement, or two in a big subject."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -75,13 +75,16 @@ class PassageSearch:
 
 def _passages(session: Session, no: int, hits: Sequence[Hit]) -> list[Passage]:
     """The passages of hits, in their order. Raises: OvertakenError."""
-    if not hits:
-        return []
+    missing = [hit.seq for hit in hits if hit.whole is None]
+    read = _read(session, no, missing) if missing else {}
+    return [rows.passage_of(hit.whole or read[hit.seq], hit.score, hit.explanation) for hit in hits]
+
+
+def _read(session: Session, no: int, seqs: list[int]) -> dict[int, rows.Row]:
     found = session.execute(
-        f"SELECT {rows.PASSAGE}, seq FROM ai_memory.passage WHERE subject = %s AND seq = ANY(%s)",
-        (no, [hit.seq for hit in hits]),
+        f"SELECT {rows.PASSAGE}, seq FROM ai_memory.passage WHERE subject = %s AND seq = ANY(%s)", (no, seqs)
     )
-    by_seq = {row[-1]: row for row in found}
-    if len(by_seq) < len(hits):
+    read = {row[-1]: rows.passage_read(row[:-1]) for row in found}
+    if len(read) < len(seqs):
         raise OvertakenError
-    return [rows.passage(by_seq[hit.seq], hit.score, hit.explanation) for hit in hits]
+    return read

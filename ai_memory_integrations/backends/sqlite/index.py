@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from ai_memory_integrations.backends import rows
+from ai_memory_integrations.backends.indexed import RANKED, index_row
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
 from ai_memory_integrations.ports import EmbedderRecord, Unembedded, VectorIndex
-from ai_memory_integrations.search.snapshot import IndexDelta, IndexRow, IndexState, SubjectGoneError
+from ai_memory_integrations.search.snapshot import FEW, IndexDelta, IndexRow, IndexState, SubjectGoneError
 from ai_memory_integrations.types import Metadata
 
 
@@ -40,25 +41,20 @@ def reader(connection: sqlite3.Connection, no: int) -> Callable[[IndexState | No
         return IndexDelta(
             state=state,
             reset=reset,
-            rows=_index_rows(connection, no, after_row),
+            rows=_index_rows(connection, no, after_row, whole=state.seq <= FEW),
             vectors=_vectors(connection, no, after_vector, state.vec_seq),
         )
 
     return read
 
 
-def _index_rows(connection: sqlite3.Connection, no: int, after: int) -> list[IndexRow]:
+def _index_rows(connection: sqlite3.Connection, no: int, after: int, *, whole: bool) -> list[IndexRow]:
     base = no << SEQ_BITS
-    tags_of: dict[str, tuple[str, ...]] = {}
-    found: list[IndexRow] = []
-    for number, terms, created, thread, role, name, tags in connection.execute(
-        "SELECT id, terms, created_at, thread_id, role, name, tags FROM passage WHERE id > ? AND id < ? ORDER BY id",
-        (base + after, base + (1 << SEQ_BITS)),
-    ):
-        if tags not in tags_of:
-            tags_of[tags] = tuple(json.loads(tags))
-        found.append(IndexRow(number - base, terms, created, thread, role, name, tags_of[tags]))
-    return found
+    found = connection.execute(
+        f"SELECT id - ?, terms, {rows.PASSAGE if whole else RANKED} FROM passage WHERE id > ? AND id < ? ORDER BY id",
+        (base, base + after, base + (1 << SEQ_BITS)),
+    )
+    return list(map(index_row, found))
 
 
 def _vectors(connection: sqlite3.Connection, no: int, after: int, upto: int) -> list[tuple[int, bytes]]:

@@ -77,16 +77,21 @@ def _number(connection: sqlite3.Connection, subject_id: str) -> int | None:
 
 
 def _passages(connection: sqlite3.Connection, no: int, hits: Sequence[Hit]) -> list[Passage]:
-    """The passages of hits, in their order, by one statement: ten would cost more than the search."""
-    base = no << SEQ_BITS
-    ids = [base + hit.seq for hit in hits]
+    """The passages of hits, in their order."""
+    missing = [hit.seq for hit in hits if hit.whole is None]
+    read = _read(connection, no << SEQ_BITS, missing) if missing else {}
+    return [rows.passage_of(hit.whole or read[hit.seq], hit.score, hit.explanation) for hit in hits]
+
+
+def _read(connection: sqlite3.Connection, base: int, seqs: Sequence[int]) -> dict[int, rows.Row]:
+    """By one statement: ten would cost more than the search."""
+    ids = [base + seq for seq in seqs]
     named = len(ids) <= _NAMED
     found = connection.execute(
         _by_ids(len(ids) if named else None),
         ids if named else (rows.json_list(ids),),
     )
-    by_id = {row[-1]: row for row in found}
-    return [rows.passage(by_id[id_], hit.score, hit.explanation) for id_, hit in zip(ids, hits, strict=True)]
+    return {row[-1] - base: rows.passage_read(row[:-1]) for row in found}
 
 
 @lru_cache(maxsize=_NAMED + 2)
