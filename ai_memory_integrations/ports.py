@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from ai_memory_integrations.json_copies import Inside
 from ai_memory_integrations.types import (
     Actor,
     Block,
@@ -412,7 +413,11 @@ ItemKey = tuple[tuple[str, ...], str]
 
 
 class ItemRow(NamedTuple):
-    """One namespaced JSON item of a LangGraph store. `ttl` is its time to live in minutes."""
+    """One namespaced JSON item of a LangGraph store. `ttl` is its time to live in minutes.
+
+    With `inside` the value is the store's own: whoever hands it out copies it, see `json_copies`. With None nobody else
+    has it.
+    """
 
     namespace: tuple[str, ...]
     key: str
@@ -420,6 +425,7 @@ class ItemRow(NamedTuple):
     created_at: datetime
     updated_at: datetime
     ttl: float | None = None
+    inside: Inside | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ while, so that a snapshot hears of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,8 @@ _EXPIRES = 6
 Found = tuple[Row, float | None]
 
 
-def path_of(namespace: Sequence[str]) -> bytes:
+@lru_cache(maxsize=10_000)
+def path_of(namespace: tuple[str, ...]) -> bytes:
     return b"".join(label.encode() + b"\0" for label in namespace)
 
 
@@ -40,7 +41,7 @@ def labels(path: bytes) -> tuple[str, ...]:
     return tuple(path.decode().split("\0")[:-1])
 
 
-def bounds(prefix: Sequence[str]) -> tuple[bytes, bytes]:
+def bounds(prefix: tuple[str, ...]) -> tuple[bytes, bytes]:
     """The range of the paths at and below a namespace."""
     path = path_of(prefix)
     return path, path[:-1] + b"\1" if path else b"\xff"

@@ -37,7 +37,7 @@ def optional_micros(moment: datetime | None) -> int | None:
 
 
 def moment(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
+    return _EPOCH + timedelta(0, 0, value)  # by place: twice as fast as by name
 
 
 def optional_moment(value: int | None) -> datetime | None:

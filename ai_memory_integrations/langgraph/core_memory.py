@@ -40,7 +40,7 @@ class CoreMemoryNamespaces:
 
     def hold(self, namespace: Namespace) -> bool:
         """Whether a namespace stands below the root."""
-        return namespace[:1] == (self.root,)
+        return bool(namespace) and namespace[0] == self.root
 
     def subject_of(self, namespace: Namespace) -> str:
         """The subject of a namespace below the root. Raises: InvalidNamespaceError."""

@@ -40,8 +40,10 @@ def accepting(filter: Mapping[str, Any] | None) -> Accept | None:
 
 def hints(filter: Mapping[str, Any] | None) -> tuple[ItemHint, ...]:
     """What a database can look for: every value that passes the filter fits all of it."""
+    if not filter:
+        return ()
     found: list[ItemHint] = []
-    for key, wanted in (filter or {}).items():
+    for key, wanted in filter.items():
         steps = key.split(".")
         if not all(map(_PLAIN.fullmatch, steps)):
             continue

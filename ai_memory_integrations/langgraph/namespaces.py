@@ -52,11 +52,11 @@ def _readable(label: str) -> bool:
 
 def checked(namespace: Sequence[str], op: Op) -> Namespace:
     """*namespace* of *op* as a tuple. Raises: InvalidNamespaceError."""
-    if isinstance(namespace, str) or not isinstance(namespace, Iterable):
+    if not isinstance(namespace, tuple) and (isinstance(namespace, str) or not isinstance(namespace, Iterable)):
         raise InvalidNamespaceError(f"namespace {namespace!r} is no tuple of labels: write ({namespace!r},)")
     validate_op_namespace(op)
     for label in namespace:
-        if _SURROGATE.search(label):
+        if not label.isascii() and _SURROGATE.search(label):
             raise InvalidNamespaceError(f"namespace label {label!r} has a lone surrogate, which is no text")
     return tuple(namespace)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
-from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
+from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem, SearchOp
 from patience import PATIENCE
 
 from ai_memory_integrations import Memory
@@ -347,3 +347,16 @@ def test_six_processes_of_sixteen_threads_lose_nothing(path: str) -> None:
         assert len(store.search(("w",), query="item", limit=10_000)) == written
         assert len(store.list_namespaces()) == WORKERS + 1
         assert len(store.search(("shared",))) == 1
+
+
+def test_what_is_found_is_as_whole_as_langgraph_would_make_it(path: str) -> None:
+    with CoreMemoryStore(url=path) as store:
+        store.put(("a",), "k", {"text": "tea", "list": [1]})
+        for query in (None, "tea") * 5:  # from the file, then from memory
+            (found,) = store.search(("a",), query=query)
+            made = SearchItem(
+                ("a",), "k", {"text": "tea", "list": [1]}, found.created_at, found.updated_at, found.score
+            )
+            slots = [slot for kind in SearchItem.__mro__ for slot in getattr(kind, "__slots__", ())]
+            assert [getattr(found, slot) for slot in slots] == [getattr(made, slot) for slot in slots]
+            assert found == made

@@ -37,8 +37,8 @@ def state_of(connection: sqlite3.Connection) -> ItemState:
 
 
 _STATE = (
-    "SELECT coalesce(max(CASE name WHEN 'item' THEN seq END), 0), "
-    "coalesce(max(CASE name WHEN 'item_gone' THEN seq END), 0) FROM sqlite_sequence"
+    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'item'), 0), "
+    "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'item_gone'), 0)"
 )
 
 

@@ -13,11 +13,12 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
+from typing import cast
 
 from ai_memory_integrations.backends.item_rows import item_of, path_of
 from ai_memory_integrations.backends.sqlite import items
 from ai_memory_integrations.backends.sqlite.item_index import forgotten, state_of
+from ai_memory_integrations.json_copies import inside_of
 from ai_memory_integrations.ports import ItemHint, ItemQuery, ItemRow
 from ai_memory_integrations.search.item_snapshot import ItemState, Ranked
 from ai_memory_integrations.search.item_table import ItemTable, Numbers, Path, newest_first
@@ -28,7 +29,7 @@ _WINDOW = 1_024
 _ALL = -1
 _PIECE = 10_000
 _FIELDS = 8
-_PATIENCE = 2
+_PATIENCE = 3
 _ASKED = 64
 _KEPT_PER_SEARCH = 2_000
 _PLACE_BYTES = 500
@@ -39,10 +40,7 @@ Found = list[tuple[ItemRow, float | None]]
 
 
 class KeptRows:
-    """Items by their numbers, in about *max_bytes*: what was not asked for lately goes first.
-
-    Values in it belong to it; whoever hands one out copies it.
-    """
+    """Items by their numbers, in about *max_bytes*: what was not asked for lately goes first."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes // 2
@@ -52,7 +50,15 @@ class KeptRows:
         self._nbytes = 0
         self._gone = 0
 
-    def get(self, number: int) -> ItemRow | None:
+    def known(self, numbers: Sequence[int]) -> list[ItemRow | None]:
+        """What is kept of some items, in their order."""
+        young = self._young
+        try:
+            return [young[number][0] for number in numbers]
+        except KeyError:
+            return [self._get(number) for number in numbers]
+
+    def _get(self, number: int) -> ItemRow | None:
         kept = self._young.get(number)
         if kept is None:
             kept = self._old.get(number)
@@ -107,9 +113,10 @@ class _Place:
     too_big: bool = False
     asked: dict[tuple[Path, ...], int] = field(default_factory=dict)
 
-    def due(self, fields: tuple[Path, ...]) -> bool:
-        """Whether reading these fields of every item pays by now: it costs as much as asking the database a few
-        times."""
+    def due(self, hints: Sequence[ItemHint]) -> bool:
+        """Whether reading the fields of these hints of every item pays by now: measured, it costs what asking the
+        database three times does."""
+        fields = tuple(_paths(hints))
         if len(self.asked) > _ASKED:
             self.asked.clear()
         self.asked[fields] = self.asked.get(fields, 0) + 1
@@ -117,7 +124,8 @@ class _Place:
 
 
 class Listings:
-    """The namespaces looked through last, each with a table of its items from the second time on, and rows of items.
+    """The namespaces looked through last, each with a table of its items once it was looked through a few times, and
+    rows of items.
 
     It holds what is committed and no more: who is in the middle of a transaction with writes must not ask it.
     """
@@ -137,13 +145,13 @@ class Listings:
         return tables + self.rows.nbytes
 
     def page(self, connection: sqlite3.Connection, query: ItemQuery) -> Found | None:
-        """The page of a query without a ranking, the last written first; None where only the database can tell: when
-        the namespace was not looked through before, and for a reader of an older state than others have seen."""
+        """The page of a query without a ranking, the last written first; None where only the database can tell: while
+        the namespace was looked through a few times only, and for a reader of an older state than others have seen."""
         path = path_of(query.prefix)
         place = self._place(path)
-        if place is None:
-            return None
         with place.lock:
+            if place.table is None and not place.due(query.hints):
+                return None
             state = state_of(connection)
             if place.table is not None and place.state == state:
                 found = self._page(connection, place.table, query, state)
@@ -156,15 +164,13 @@ class Listings:
         """The numbers of all items below a namespace that fit the hints of a query, rising; None as for `page`."""
         path = path_of(query.prefix)
         place = self._place(path)
-        if place is None:
-            return None
         with place.lock:
             state = state_of(connection)
             if not self._refresh(connection, place, query.prefix, state):
                 return None
             table = place.table
             if table is None or not table.complete or _missing(table, query.hints):
-                if not place.due(tuple(_paths(query.hints))):
+                if not place.due(query.hints):
                     return None
                 table = self._table(connection, path, place, query, state, _ALL)
             return None if table is None else table.matching(query.hints)
@@ -186,19 +192,18 @@ class Listings:
                 if query.accept is None or query.accept(row.value):
                     found.append((row, score))
             size = min(size * 4, 4_000)
-        return [(handed_out(row), score) for row, score in found[query.offset : stop]]
+        return found[query.offset : stop]
 
-    def _place(self, path: bytes) -> _Place | None:
-        """What is known of a namespace, None when it is asked for the first time."""
+    def _place(self, path: bytes) -> _Place:
         with self._lock:
             place = self._places.get(path)
             if place is not None:
                 self._places.move_to_end(path)
                 return place
-            self._places[path] = _Place()
+            place = self._places[path] = _Place()
             self._nbytes += _PLACE_BYTES
             self._evict(path)
-            return None
+            return place
 
     def _evict(self, path: bytes) -> None:
         while (self._nbytes > self._max_bytes or len(self._places) > self._max_places) and len(self._places) > 1:
@@ -226,13 +231,13 @@ class Listings:
         self.rows.forget(connection, state)
         window, table = max(_WINDOW, 2 * (query.offset + query.limit)), place.table
         missing = _missing(table, query.hints)
-        if missing and not place.due(tuple(_paths(query.hints))):
+        if table is not None and missing and not place.due(query.hints):
             return None
         if table is None or missing:
             complete = table is not None and table.complete
             table = self._table(connection, path, place, query, state, _ALL if complete else window)
         found = None if table is None else self._page(connection, table, query, state)
-        if found is None and table is not None and not table.complete and place.due(tuple(_paths(query.hints))):
+        if found is None and table is not None and not table.complete and place.due(query.hints):
             # What is not among the newest is rare: in a table of all it is found at once.
             table = self._table(connection, path, place, query, state, _ALL)
             found = None if table is None else self._page(connection, table, query, state)
@@ -248,7 +253,7 @@ class Listings:
             if len(numbers) < query.limit and not table.complete:
                 return None
             found = self._rows(connection, numbers, state)
-            return None if found is None else [(handed_out(row), None) for row in found]
+            return None if found is None else [(row, None) for row in found]
         if _missing(table, query.hints):
             return None
         accepted, looked_at = list[ItemRow](), 0
@@ -262,23 +267,24 @@ class Listings:
                 break
         if len(accepted) < stop and not table.complete:
             return None
-        return [(handed_out(row), None) for row in accepted[start:stop]]
+        return [(row, None) for row in accepted[start:stop]]
 
     def _rows(
         self, connection: sqlite3.Connection, numbers: Sequence[int], state: ItemState, *, keep: bool = True
     ) -> list[ItemRow] | None:
         """The rows of some numbers that were there in *state*, in their order; None when somebody wrote since and some
         are not at hand."""
-        kept = [self.rows.get(number) for number in numbers]
+        kept = self.rows.known(numbers)
+        if None not in kept:
+            return cast("list[ItemRow]", kept)
         missing = [number for number, row in zip(numbers, kept, strict=True) if row is None]
-        if not missing:
-            return [row for row in kept if row is not None]
         read: dict[int, ItemRow] = {}
         with items.one_state(connection) as joined:
             if not joined and state_of(connection) != state:
                 return None
             for raw in items.read_rows(connection, missing):
-                row = read[raw[-1]] = item_of(raw)
+                row = item_of(raw)
+                row = read[raw[-1]] = row._replace(inside=inside_of(row.value))
                 if keep:
                     self.rows.add(raw[-1], row, len(raw[2]))
         return [read[number] if row is None else row for number, row in zip(numbers, kept, strict=True)]
@@ -336,29 +342,6 @@ class Listings:
         place.table, place.state = table, state
         self._account(path, place)
         return table
-
-
-def handed_out(row: ItemRow) -> ItemRow:
-    """A kept row for somebody who may change its value."""
-    return ItemRow(row.namespace, row.key, _copied(row.value), row.created_at, row.updated_at, row.ttl)
-
-
-def _copied(value: dict[str, Any]) -> dict[str, Any]:
-    copy = value.copy()
-    for key, each in value.items():
-        kind = each.__class__
-        if kind is dict:
-            copy[key] = _copied(each)
-        elif kind is list:
-            copy[key] = _copied_list(each)
-    return copy
-
-
-def _copied_list(value: list[Any]) -> list[Any]:
-    return [
-        _copied(each) if each.__class__ is dict else _copied_list(each) if each.__class__ is list else each
-        for each in value
-    ]
 
 
 def _missing(table: ItemTable | None, hints: Sequence[ItemHint]) -> tuple[Path, ...]:
