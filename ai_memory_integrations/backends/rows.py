@@ -192,6 +192,15 @@ def message_body(value: Message) -> str:
     return dumps(body)
 
 
+def annotated(body: str, metadata: Metadata) -> str:
+    """The body of a message with these keys merged into its metadata. Not left to a database: PostgreSQL refuses some
+    of what JSON allows, SQLite merges the values, too."""
+    changed = json.loads(body)
+    merged = {**changed.get("metadata", {}), **metadata}
+    changed["metadata"] = {key: value for key, value in merged.items() if value is not None}
+    return dumps(changed)
+
+
 def message(row: Row) -> Message:
     body = json.loads(row[2])
     return Message.model_construct(

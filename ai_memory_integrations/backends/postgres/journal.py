@@ -9,7 +9,6 @@ A verb locks the subject first and looks afterwards: what it then reads nobody c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -174,10 +173,9 @@ class PostgresJournal(Journal):
                 "AND message_id = ANY(%s) AND visible",
                 (no, thread_id, list(message_ids)),
             ).fetchall()
-            # Merged here: PostgreSQL's JSON functions refuse what JSON allows.
             session.many(
                 "UPDATE ai_memory.message SET body = %s WHERE subject = %s AND seq = %s",
-                [(_annotated(body, metadata), no, seq) for seq, body in found],
+                [(rows.annotated(body, metadata), no, seq) for seq, body in found],
             )
             return len(found)
 
@@ -531,13 +529,6 @@ def _keep(session: Session, no: int, messages: Sequence[Message], run: int | Non
         ],
     )
     return tuple(message for message, is_new in kept if is_new)
-
-
-def _annotated(body: str, metadata: Metadata) -> str:
-    changed = json.loads(body)
-    merged = {**changed.get("metadata", {}), **metadata}
-    changed["metadata"] = {key: value for key, value in merged.items() if value is not None}
-    return rows.dumps(changed)
 
 
 def _spent(session: Session, number: int, usage: Usage | None) -> str | None:

@@ -173,11 +173,16 @@ class SQLiteJournal(Journal):
     def annotate_messages(self, subject_id: str, thread_id: str, message_ids: Sequence[str], metadata: Metadata) -> int:
         with self._database.transaction() as connection:
             no = optional_subject_no(connection, subject_id)
-            return connection.execute(
-                "UPDATE message SET body = json_patch(body, ?) WHERE subject = ? AND thread_id = ? "
+            found = connection.execute(
+                "SELECT id, body FROM message WHERE subject = ? AND thread_id = ? "
                 "AND message_id IN (SELECT value FROM json_each(?)) AND visible = 1",
-                (rows.dumps({"metadata": metadata}), no, thread_id, rows.json_list(message_ids)),
-            ).rowcount
+                (no, thread_id, rows.json_list(message_ids)),
+            ).fetchall()
+            connection.executemany(
+                "UPDATE message SET body = ? WHERE id = ?",
+                [(rows.annotated(body, metadata), number) for number, body in found],
+            )
+            return len(found)
 
     def delete_thread(self, subject_id: str, thread_id: str, *, forget: bool = False) -> int:
         with self._database.transaction() as connection:

@@ -205,6 +205,12 @@ class JournalContract:
         assert journal.annotate_messages("bob", "default", [message.id], {"new": 1}) == 0
         assert journal.annotate_messages("nobody", "default", [message.id], {"new": 1}) == 0
 
+    def test_an_annotation_takes_the_place_of_the_one_before_whole(self, journal: Journal) -> None:
+        message = says("one")[0]
+        add(journal, [message.model_copy(update={"metadata": {"seen": {"by": "ann", "at": "noon"}}})])
+        journal.annotate_messages("sarah", "default", [message.id], {"seen": {"by": None}})
+        assert journal.list_messages("sarah")[0].metadata == {"seen": {"by": None}}
+
     def test_messages_can_be_listed_by_role(self, journal: Journal) -> None:
         roles: list[Role] = ["system", "user", "assistant", "user"]
         messages = [Message(role=role, content=f"{n}") for n, role in enumerate(roles)]
