@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ai_memory_integrations.backends.postgres.searching import PassageSearch
 
 VACUUM_BYTES = 256 * 1024 * 1024
-_FIRST_PLACES = {"human": 0, "summary": 1}
 _OF_SUBJECT = "FROM ai_memory.subject s JOIN ai_memory.block b ON b.subject = s.no WHERE s.subject_id = %s"
 
 
@@ -156,7 +155,7 @@ class PostgresBackend(Backend):
                     spec.value,
                     spec.limit,
                     spec.read_only,
-                    _FIRST_PLACES.get(spec.label),
+                    rows.FIRST_PLACES.get(spec.label),
                     no,
                     now,
                     now,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ai_memory_integrations.backends import rows
+from ai_memory_integrations.backends import journal_rows, rows, transfer_rows
+from ai_memory_integrations.backends.journal_rows import RUN
 from ai_memory_integrations.backends.postgres.backend import PostgresBackend
 from ai_memory_integrations.backends.postgres.connection import Database, repeated
 from ai_memory_integrations.backends.postgres.session import Session
-from ai_memory_integrations.errors import InvalidInputError, SubjectExistsError
+from ai_memory_integrations.backends.transfer_rows import KEPT_RUN
+from ai_memory_integrations.errors import SubjectExistsError
 from ai_memory_integrations.ports import KeptMessage, SubjectRecords, Transfer
 from ai_memory_integrations.types import Block, BlockVersion, Run, Subject
 
@@ -67,11 +69,11 @@ class PostgresTransfer(Transfer):
 
 def _runs(session: Session, no: int) -> tuple[Run, ...]:
     found = session.execute(
-        f"SELECT {rows.RUN} FROM ai_memory.run r JOIN ai_memory.subject s ON s.no = r.subject "
+        f"SELECT {RUN} FROM ai_memory.run r JOIN ai_memory.subject s ON s.no = r.subject "
         "WHERE r.subject = %s ORDER BY r.no",
         (no,),
     )
-    return tuple(rows.run(row) for row in found)
+    return tuple(journal_rows.run(row) for row in found)
 
 
 def _messages(session: Session, no: int) -> tuple[KeptMessage, ...]:
@@ -81,17 +83,13 @@ def _messages(session: Session, no: int) -> tuple[KeptMessage, ...]:
         "FROM ai_memory.message m LEFT JOIN ai_memory.run r ON r.no = m.run WHERE m.subject = %s ORDER BY m.seq",
         (no,),
     )
-    return tuple(rows.kept_message(row) for row in found)
+    return tuple(transfer_rows.kept_message(row) for row in found)
 
 
 def _subject(session: Session, subject: Subject) -> int:
     """The number of the subject, which is made with its agent and age when it is new."""
     other = session.value("SELECT subject_id FROM ai_memory.subject WHERE agent_id = %s", (subject.agent_id,))
-    if other is not None and other != subject.subject_id:
-        raise InvalidInputError(
-            f"agent {subject.agent_id} stands behind subject {other!r} here and cannot stand behind "
-            f"{subject.subject_id!r} too: an export cannot be imported under another name into the same store"
-        )
+    transfer_rows.check_agent(subject, other)
     session.execute(
         "INSERT INTO ai_memory.subject(subject_id, agent_id, created_at) VALUES (%s, %s, %s) "
         "ON CONFLICT (subject_id) DO NOTHING",
@@ -108,24 +106,11 @@ def _write_blocks(session: Session, no: int, blocks: Sequence[Block], versions: 
         session.execute(
             "INSERT INTO ai_memory.block VALUES (%s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, "
             "(SELECT greatest(2, 1 + max(place)) FROM ai_memory.block WHERE subject = %s)), %s, %s)",
-            (
-                no,
-                block.label,
-                block.id,
-                block.description,
-                block.value,
-                block.limit,
-                block.read_only,
-                block.version,
-                {"human": 0, "summary": 1}.get(block.label),
-                no,
-                rows.optional_micros(block.created_at),
-                rows.optional_micros(block.updated_at),
-            ),
+            transfer_rows.kept_block_values(no, block),
         )
     session.many(
         "INSERT INTO ai_memory.block_version VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        [(no, *rows.version_values(version)) for version in versions],
+        [(no, *transfer_rows.version_values(version)) for version in versions],
     )
 
 
@@ -135,23 +120,14 @@ def _new_messages(session: Session, no: int, messages: Sequence[KeptMessage]) ->
 
 
 def _new_runs(session: Session, runs: Sequence[Run], messages: Sequence[KeptMessage]) -> tuple[Run, ...]:
-    """Runs that are not there; of those that still have to learn only the ones whose messages are new here."""
-    waited_for = {kept.run_id for kept in messages if kept.state == "waiting"}
-    named = [run.id for run in runs]
-    known = {
-        run_id for (run_id,) in session.execute("SELECT run_id FROM ai_memory.run WHERE run_id = ANY(%s)", (named,))
-    }
-    return tuple(
-        run
-        for run in runs
-        if (run.state in ("completed", "cancelled") or not run.messages or run.id in waited_for) and run.id not in known
-    )
+    found = session.execute("SELECT run_id FROM ai_memory.run WHERE run_id = ANY(%s)", ([run.id for run in runs],))
+    return transfer_rows.lacking_runs(runs, messages, {run_id for (run_id,) in found})
 
 
 def _write_runs(session: Session, no: int, runs: Sequence[Run]) -> dict[str, int]:
     """The runs' numbers."""
-    statement = f"INSERT INTO ai_memory.run(subject, {rows.KEPT_RUN}) VALUES ({', '.join(['%s'] * 16)}) RETURNING no"
-    return {run.id: session.value(statement, (no, *rows.kept_run_values(run))) for run in runs}
+    statement = f"INSERT INTO ai_memory.run(subject, {KEPT_RUN}) VALUES ({', '.join(['%s'] * 16)}) RETURNING no"
+    return {run.id: session.value(statement, (no, *transfer_rows.kept_run_values(run))) for run in runs}
 
 
 def _write_messages(session: Session, no: int, messages: Sequence[KeptMessage], numbers: Mapping[str, int]) -> None:
@@ -164,19 +140,7 @@ def _write_messages(session: Session, no: int, messages: Sequence[KeptMessage], 
     session.many(
         "INSERT INTO ai_memory.message VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            (
-                no,
-                last - len(messages) + place,
-                kept.message.thread_id,
-                kept.message.id,
-                kept.message.role,
-                rows.message_body(kept.message),
-                rows.optional_micros(kept.message.created_at),
-                rows.optional_micros(kept.message.received_at),
-                None if kept.run_id is None else numbers.get(kept.run_id),
-                rows.STATES.index(kept.state),
-                kept.visible,
-            )
+            (no, last - len(messages) + place, *transfer_rows.kept_message_values(kept, numbers))
             for place, kept in enumerate(messages, 1)
         ],
     )

@@ -31,8 +31,6 @@ from ai_memory_integrations.types import (
 if TYPE_CHECKING:
     from ai_memory_integrations.backends.sqlite.searching import PassageSearch
 
-_FIRST_PLACES = {"human": 0, "summary": 1}
-
 
 class SQLiteBackend(Backend):
     """`Backend` over one `Database`; what each verb means is said in `ports.Backend`."""
@@ -134,7 +132,7 @@ class SQLiteBackend(Backend):
                     spec.value,
                     spec.limit,
                     spec.read_only,
-                    _FIRST_PLACES.get(spec.label),
+                    rows.FIRST_PLACES.get(spec.label),
                     no,
                     now,
                     now,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from ai_memory_integrations.backends import rows
+from ai_memory_integrations.backends import journal_rows, rows, transfer_rows
+from ai_memory_integrations.backends.journal_rows import RUN
 from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend, optional_subject_no
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.schema import SEQ_BITS
-from ai_memory_integrations.errors import InvalidInputError, SubjectExistsError
+from ai_memory_integrations.backends.transfer_rows import KEPT_RUN
+from ai_memory_integrations.errors import SubjectExistsError
 from ai_memory_integrations.ports import KeptMessage, SubjectRecords, Transfer
 from ai_memory_integrations.types import Block, BlockVersion, Message, Run, Subject
 
@@ -66,9 +68,10 @@ class SQLiteTransfer(Transfer):
 
 def _runs(connection: sqlite3.Connection, no: int) -> tuple[Run, ...]:
     found = connection.execute(
-        f"SELECT {rows.RUN} FROM run r JOIN subject s ON s.no = r.subject WHERE r.subject = ? ORDER BY r.no", (no,)
+        f"SELECT {RUN} FROM run r JOIN subject s ON s.no = r.subject WHERE r.subject = ? ORDER BY r.no",
+        (no,),
     )
-    return tuple(rows.run(row) for row in found)
+    return tuple(journal_rows.run(row) for row in found)
 
 
 def _messages(connection: sqlite3.Connection, no: int) -> tuple[KeptMessage, ...]:
@@ -78,17 +81,13 @@ def _messages(connection: sqlite3.Connection, no: int) -> tuple[KeptMessage, ...
         "WHERE m.id > ? AND m.id < ? ORDER BY m.id",
         (no << SEQ_BITS, (no + 1) << SEQ_BITS),
     )
-    return tuple(rows.kept_message(row) for row in found)
+    return tuple(transfer_rows.kept_message(row) for row in found)
 
 
 def _subject(connection: sqlite3.Connection, subject: Subject) -> int:
     """The number of the subject, which is made with its agent and age when it is new."""
     other = connection.execute("SELECT subject_id FROM subject WHERE agent_id = ?", (subject.agent_id,)).fetchone()
-    if other is not None and other[0] != subject.subject_id:
-        raise InvalidInputError(
-            f"agent {subject.agent_id} stands behind subject {other[0]!r} here and cannot stand behind "
-            f"{subject.subject_id!r} too: an export cannot be imported under another name into the same store"
-        )
+    transfer_rows.check_agent(subject, None if other is None else other[0])
     connection.execute(
         "INSERT INTO subject(subject_id, agent_id, created_at) VALUES (?, ?, ?) ON CONFLICT (subject_id) DO NOTHING",
         (subject.subject_id, subject.agent_id, rows.micros(subject.created_at)),
@@ -101,28 +100,14 @@ def _write_blocks(
     connection: sqlite3.Connection, no: int, blocks: Sequence[Block], versions: Sequence[BlockVersion]
 ) -> None:
     for block in blocks:
-        place = {"human": 0, "summary": 1}.get(block.label)
         connection.execute(
             "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
             "coalesce(?, (SELECT max(2, 1 + max(place)) FROM block WHERE subject = ?), 2), ?, ?)",
-            (
-                no,
-                block.label,
-                block.id,
-                block.description,
-                block.value,
-                block.limit,
-                block.read_only,
-                block.version,
-                place,
-                no,
-                rows.optional_micros(block.created_at),
-                rows.optional_micros(block.updated_at),
-            ),
+            transfer_rows.kept_block_values(no, block),
         )
     connection.executemany(
         "INSERT INTO block_version VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        ((no, *rows.version_values(version)) for version in versions),
+        ((no, *transfer_rows.version_values(version)) for version in versions),
     )
 
 
@@ -135,20 +120,19 @@ def _is_known(connection: sqlite3.Connection, no: int, message: Message) -> bool
 
 
 def _new_runs(connection: sqlite3.Connection, runs: Sequence[Run], messages: Sequence[KeptMessage]) -> tuple[Run, ...]:
-    """Runs that are not there; of those that still have to learn only the ones whose messages are new here."""
-    waited_for = {kept.run_id for kept in messages if kept.state == "waiting"}
-    return tuple(
-        run
-        for run in runs
-        if (run.state in ("completed", "cancelled") or not run.messages or run.id in waited_for)
-        and connection.execute("SELECT 1 FROM run WHERE run_id = ?", (run.id,)).fetchone() is None
+    found = connection.execute(
+        "SELECT run_id FROM run WHERE run_id IN (SELECT value FROM json_each(?))",
+        (rows.json_list(run.id for run in runs),),
     )
+    return transfer_rows.lacking_runs(runs, messages, {run_id for (run_id,) in found})
 
 
 def _write_runs(connection: sqlite3.Connection, no: int, runs: Sequence[Run]) -> dict[str, int]:
     """The runs' numbers."""
-    statement = f"INSERT INTO run(subject, {rows.KEPT_RUN}) VALUES ({', '.join('?' * 16)}) RETURNING no"
-    return {run.id: connection.execute(statement, (no, *rows.kept_run_values(run))).fetchone()[0] for run in runs}
+    statement = f"INSERT INTO run(subject, {KEPT_RUN}) VALUES ({', '.join('?' * 16)}) RETURNING no"
+    return {
+        run.id: connection.execute(statement, (no, *transfer_rows.kept_run_values(run))).fetchone()[0] for run in runs
+    }
 
 
 def _write_messages(
@@ -162,20 +146,5 @@ def _write_messages(
     first = (no << SEQ_BITS) + last - len(messages) + 1
     connection.executemany(
         "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                first + place,
-                no,
-                kept.message.thread_id,
-                kept.message.id,
-                kept.message.role,
-                rows.message_body(kept.message),
-                rows.optional_micros(kept.message.created_at),
-                rows.optional_micros(kept.message.received_at),
-                None if kept.run_id is None else numbers.get(kept.run_id),
-                rows.STATES.index(kept.state),
-                kept.visible,
-            )
-            for place, kept in enumerate(messages)
-        ),
+        ((first + place, no, *transfer_rows.kept_message_values(kept, numbers)) for place, kept in enumerate(messages)),
     )
