@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from langchain_outage import UnreliableStore
+from outages import UnreliableStore
 from patience import wait_until
 
 from ai_memory_integrations import Memory, Message

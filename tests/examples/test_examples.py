@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from patience import PATIENCE
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def run(name: str, folder: Path, *arguments: str, typed: str = "") -> str:
-    environment = {key: value for key, value in os.environ.items() if key not in ("OPENAI_API_KEY", "AI_MEMORY_URL")}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
-        cwd=folder,
-        env=environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+from example_runs import run
 
 
 def test_a_chat_knows_the_user_again_when_it_is_started_again(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from langchain_ways import WAYS
+from ways import WAYS
 
 from ai_memory_integrations import Memory
 

@@ -15,8 +15,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, Remove
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
-from langchain_ways import reach
 from patience import PATIENCE
+from ways import reach
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import ConfigurationError, InvalidInputError, NoSubjectError, SubjectMismatchError

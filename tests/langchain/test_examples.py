@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import example_runs
 from patience import PATIENCE
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AI_MEMORY_URL")
 
 
 def run(name: str, folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name)],
-        cwd=folder,
-        env={key: value for key, value in os.environ.items() if key not in KEYS},
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) < 30
-    return done.stdout
+    shown = example_runs.run(name, folder)
+    assert len(shown.splitlines()) < 30
+    return shown
 
 
 def test_the_agent_knows_its_user_in_another_conversation_and_in_another_process(tmp_path: Path) -> None:
@@ -54,7 +42,7 @@ def test_the_agent_with_tools_writes_and_searches_its_memory(tmp_path: Path) -> 
 def test_the_benchmark_of_a_turn_runs_and_prints_its_table() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.langchain_overhead", "--rounds", "3"],
-        cwd=EXAMPLES.parent,
+        cwd=example_runs.EXAMPLES.parent,
         capture_output=True,
         check=False,
         text=True,

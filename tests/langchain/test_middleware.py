@@ -17,14 +17,14 @@ from langchain.agents.middleware import HumanInTheLoopMiddleware, SummarizationM
 from langchain_calls import asks_for, called_by
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
-from langchain_outage import UnreliableStore
-from langchain_ways import reach
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
+from outages import UnreliableStore
 from patience import wait_until
+from ways import reach
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.backends.sqlite import SQLiteStore

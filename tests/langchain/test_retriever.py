@@ -13,7 +13,7 @@ from langchain_core.documents import Document
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnablePassthrough
 from langchain_tests.integration_tests import RetrieversIntegrationTests
-from langchain_ways import reach
+from ways import reach
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import InvalidInputError, NoSubjectError, SubjectMismatchError

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from patience import PATIENCE
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def run(name: str, folder: Path) -> str:
-    hidden = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AI_MEMORY_URL")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name)],
-        cwd=folder,
-        env={key: value for key, value in os.environ.items() if key not in hidden},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+from example_runs import run
 
 
 def test_a_graph_knows_its_user_again_and_nobody_else(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from llama_index_ways import WAYS
+from ways import WAYS
 
 from ai_memory_integrations import Memory
 

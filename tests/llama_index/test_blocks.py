@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.memory import InsertMethod
 from llama_index.core.memory import Memory as LlamaMemory
-from llama_index_ways import InterruptibleStore
+from outages import InterruptibleStore
 from patience import PATIENCE
 
 from ai_memory_integrations import Memory

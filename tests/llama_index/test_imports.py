@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
-from patience import PATIENCE
+from fresh import run
 
 import ai_memory_integrations.llama_index as room
-
-WITHOUT = """
-import sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition('.')[0] in {missing!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Missing())
-"""
-
-
-def run(code: str, *, missing: tuple[str, ...] = ()) -> str:
-    program = WITHOUT.format(missing=missing) + code
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        capture_output=True,
-        check=False,  # what it says is asked about
-        encoding="utf-8",
-        timeout=PATIENCE,
-    )
-    return done.stdout + done.stderr
 
 
 def test_the_room_is_empty_until_a_name_is_asked_for() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.memory import BaseMemory
-from llama_index_ways import InterruptibleStore, reach
+from outages import InterruptibleStore
 from patience import PATIENCE
+from ways import reach
 
 from ai_memory_integrations import Append, Edit, LearningPolicy, Memory, Message
 from ai_memory_integrations.errors import BackendUnavailableError, InvalidInputError, NoSubjectError, NotAStoreError

@@ -9,7 +9,7 @@ from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import MetadataMode, NodeWithScore
 from llama_index.core.tools import RetrieverTool
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
-from llama_index_ways import reach
+from ways import reach
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import InvalidInputError, NoSubjectError

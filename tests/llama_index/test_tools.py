@@ -8,7 +8,7 @@ import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.tools import FunctionTool
-from llama_index_ways import reach
+from ways import reach
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.errors import ConfigurationError, NoSubjectError

@@ -1,43 +1,28 @@
-"""What the tests of the LlamaIndex room share: the ways callers reach an object, and a storage that can be away."""
+"""Stores that can be out of reach for a while, as a server can."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-
-from blockbuster import blockbuster_ctx
+from typing import Any
 
 from ai_memory_integrations.backends.sqlite.store import SQLiteStore
 from ai_memory_integrations.errors import BackendUnavailableError
-
-T = TypeVar("T")
-
-WAYS = ("sync", "async", "sync in a running loop", "in a worker thread")
+from ai_memory_integrations.ports import Store
 
 
-def reach(way: str, call: Callable[[], T], acall: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The result of *call*, or of *acall* on a loop that nothing may block."""
-    if way == "sync":
-        return call()
-    if way == "async":
-        return asyncio.run(_unblocked(acall))
-    if way == "sync in a running loop":
-        return asyncio.run(_inside(call))
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(call).result()
+class UnreliableStore:
+    """A real store behind a line that can be cut."""
 
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.down = False
 
-async def _inside(call: Callable[[], T]) -> T:
-    return call()
-
-
-async def _unblocked(acall: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    with blockbuster_ctx():
-        return await acall()
+    def __getattr__(self, name: str) -> Any:
+        if self.down:
+            raise BackendUnavailableError("the storage does not answer")
+        return getattr(self._store, name)
 
 
 class _Part:

@@ -1,4 +1,4 @@
-"""The ways in which LangChain's callers reach an object: every contract holds in each of them."""
+"""The ways in which a framework's callers reach an object: every contract holds in each of them."""
 
 from __future__ import annotations
 
