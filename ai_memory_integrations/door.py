@@ -194,6 +194,11 @@ def check_text(value: object, name: str) -> str:
     return str.__str__(value)  # of a StrEnum its value
 
 
+def readable(text: str) -> str:
+    """*text* as UTF-8 can keep it: halves of surrogate pairs, which are no text, become U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 def check_json(value: object, name: str) -> Any:
     """A copy of *value* made of what JSON has; tuples become lists.
 

@@ -7,12 +7,11 @@ Both rooms whose framework speaks LangChain's messages use it. What our `Message
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from ai_memory_integrations.door import check_json
+from ai_memory_integrations.door import check_json, readable
 from ai_memory_integrations.errors import InvalidInputError, MissingExtraError
 from ai_memory_integrations.prompt import is_injected, without_injected
 from ai_memory_integrations.types import DEFAULT_THREAD, Message, Role
@@ -52,7 +51,6 @@ _CLASSES: dict[str, type[BaseMessage]] = {
     "tool": ToolMessage,
 }
 _HAVE_FIELDS = frozenset(("type", "content", "id", "name", "tool_calls", "tool_call_id"))
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def role_of(message: BaseMessage) -> Role:
@@ -137,7 +135,7 @@ def _defaults(kind: type[BaseMessage]) -> dict[str, Any]:
 def _storable(value: Any) -> Any:
     """*value* without what JSON cannot hold, key by key; None where nothing is left."""
     if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", str.__str__(value))
+        return readable(str.__str__(value))
     if isinstance(value, Mapping):
         return {
             _storable(key): kept

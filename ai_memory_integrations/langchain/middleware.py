@@ -19,6 +19,7 @@ from langchain.agents.middleware.types import (
 from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage
 from langgraph.runtime import Runtime
 
+from ai_memory_integrations.door import readable
 from ai_memory_integrations.errors import (
     BackendError,
     ConfigurationError,
@@ -275,7 +276,7 @@ def _asked(messages: Sequence[AnyMessage]) -> str:
     """What the user says in the newest turn, as text that can be looked for: without halves of surrogate pairs."""
     newest = spoken(_newest_turn(messages))
     said = "\n".join(each.text for each in newest if role_of(each) == "user")
-    return said.encode(errors="replace").decode().strip()
+    return readable(said).strip()
 
 
 def _unrecorded(state: MemoryAgentState) -> list[AnyMessage]:

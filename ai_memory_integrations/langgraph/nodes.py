@@ -11,6 +11,7 @@ from typing import Any, Literal
 from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
+from ai_memory_integrations.door import readable
 from ai_memory_integrations.errors import (
     BackendError,
     ConfigurationError,
@@ -72,7 +73,7 @@ class InjectNode(RunnableLambda[Any, dict[str, Any]]):
     def _context(self, memory: Memory, messages: Sequence[AnyMessage]) -> MemoryContext:
         recalled = ""
         query = "\n".join(each.text for each in spoken(_turn(messages)) if role_of(each) == "user")
-        query = query.encode(errors="replace").decode().strip()
+        query = readable(query).strip()
         if query and self._recall:
             # What stands in the conversation anyway is not recalled into it.
             there = {each.text for each in messages}

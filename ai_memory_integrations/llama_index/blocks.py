@@ -9,6 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.memory.memory import BaseMemoryBlock
 from pydantic import Field, PrivateAttr
 
+from ai_memory_integrations.door import readable
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.llama_index import messages as convert
 from ai_memory_integrations.llama_index.binding import Bound, bound
@@ -107,7 +108,7 @@ class ArchivalMemoryBlock(_MemoryBlock):
 
 def _last_said(messages: Sequence[ChatMessage]) -> str:
     said = (message.content for message in reversed(messages) if message.role == "user")
-    return next((text for text in said if text), "")
+    return readable(next((text for text in said if text), ""))
 
 
 def _shorter(content: str, tokens: int) -> str | None:

@@ -20,7 +20,7 @@ from pydantic import (
     model_serializer,
 )
 
-from ai_memory_integrations.door import check_id
+from ai_memory_integrations.door import check_id, readable
 from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.llama_index import messages as convert
@@ -213,7 +213,7 @@ class CoreMemory(BaseMemory):
     ) -> tuple[str, list[Passage]]:
         """The blocks as text and the passages recalled, the same for the whole turn."""
         state = self._state
-        query = asked or (said.text if said else "")
+        query = readable(asked or (said.text if said else ""))
         turn = (said.id if said else None, query)
         if state.turn is not None and state.turn[0] == turn:
             return state.turn[1:]

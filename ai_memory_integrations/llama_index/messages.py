@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -23,10 +23,10 @@ from llama_index.core.base.llms.types import (
     TextBlock,
     ToolCallBlock,
 )
-from pydantic import PrivateAttr, ValidationError
+from pydantic import BaseModel, PrivateAttr, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from ai_memory_integrations.door import check_json
+from ai_memory_integrations.door import check_json, readable
 from ai_memory_integrations.errors import InvalidInputError
 from ai_memory_integrations.prompt import without_injected
 from ai_memory_integrations.types import Message, Metadata, Role
@@ -64,7 +64,8 @@ def message_id(message: ChatMessage) -> str | None:
 
 
 def to_message(message: ChatMessage, *, thread_id: str) -> Message:
-    """*message* as ours; one without an id gets one. Additional arguments that JSON cannot hold are left out.
+    """*message* as ours; one without an id gets one. Halves of surrogate pairs, which are no text, become U+FFFD.
+    Additional arguments that JSON cannot hold are left out.
 
     Raises: InvalidInputError when its blocks are not JSON.
     """
@@ -110,7 +111,8 @@ def to_kept(message: Message) -> KeptMessage:
 
 
 def without_memory(message: ChatMessage) -> ChatMessage | None:
-    """*message* without the memory this package put into it; None when nothing is left."""
+    """*message* without the memory this package put into it; None when nothing is left. A tool's result stays, empty,
+    because a model expects one for each call."""
     blocks: list[ContentBlock] = []
     changed = False
     for block in message.blocks:
@@ -123,6 +125,8 @@ def without_memory(message: ChatMessage) -> ChatMessage | None:
             blocks.append(TextBlock(text=text))
     if not changed:
         return message
+    if not blocks and _ROLES[message.role] == "tool":
+        blocks.append(TextBlock(text=""))
     return message.model_copy(update={"blocks": blocks}) if blocks else None
 
 
@@ -164,10 +168,28 @@ def _said(message: ChatMessage) -> ChatMessage:
         if key in _NOT_SAID:
             continue
         try:
-            kwargs[key] = check_json(to_jsonable_python(value, bytes_mode="base64"), key)
+            kwargs[key] = check_json(_readable(to_jsonable_python(value, bytes_mode="base64")), key)
         except (InvalidInputError, PydanticSerializationError):
             continue
-    return ChatMessage.model_construct(role=message.role, blocks=list(message.blocks), additional_kwargs=kwargs)
+    return ChatMessage.model_construct(
+        role=message.role, blocks=list(_readable(message.blocks)), additional_kwargs=kwargs
+    )
+
+
+def _readable(value: Any) -> Any:
+    """*value* with all its texts as UTF-8 can keep them; what is changed is a copy."""
+    if isinstance(value, str):
+        text = readable(value)
+        return value if text == value else text
+    if isinstance(value, BaseModel):
+        changed = {name: new for name, each in value if (new := _readable(each)) is not each}
+        return value.model_copy(update=changed) if changed else value
+    new: Any = value
+    if isinstance(value, Mapping):
+        new = {_readable(key): _readable(each) for key, each in value.items()}
+    elif isinstance(value, list | tuple):
+        new = [_readable(each) for each in value]
+    return new if new != value else value
 
 
 def _dumped(message: ChatMessage) -> Metadata:

@@ -15,7 +15,7 @@ from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextC
 from llama_index.core.workflow import Context
 
 from ai_memory_integrations import Append, Edit, LearningPolicy, Memory, Message
-from ai_memory_integrations.llama_index import CoreMemory, CoreMemoryRetriever
+from ai_memory_integrations.llama_index import CoreMemory, CoreMemoryRetriever, CoreMemoryToolSpec
 from ai_memory_integrations.testing import ScriptedLLM
 from ai_memory_integrations.types import Block
 
@@ -88,6 +88,33 @@ class TestAgents:
         ]
         await memory.aio.flush("sarah")
         assert lessons.texts == expected
+
+    async def test_each_call_of_a_tool_keeps_its_result_when_that_was_memory(
+        self, memory: Memory, core: CoreMemory
+    ) -> None:
+        memory.add_passages(["The cat is called Miso."], subject_id="sarah")
+        both = ChatMessage(
+            role="assistant",
+            blocks=[
+                ToolCallBlock(tool_call_id="c1", tool_name="search_memory", tool_kwargs={"query": "cat"}),
+                ToolCallBlock(tool_call_id="c2", tool_name="weather", tool_kwargs={"city": "Rome"}),
+            ],
+        )
+        llm = ScriptedLLM([both, "Miso.", "Yes."])
+        agent = FunctionAgent(llm=llm, tools=[weather, *CoreMemoryToolSpec(memory, "sarah").to_tool_list()])
+        await agent.run("What is the cat called, and is it sunny?", memory=core)
+        await agent.run("Are you sure?", memory=core)
+        assert "Miso" in asked(llm, 1)
+        results = [each for each in llm.requests[2].messages if each.role.value == "tool"]
+        assert {each.additional_kwargs["tool_call_id"]: each.content for each in results} == {
+            "c1": "",
+            "c2": "sunny in Rome",
+        }
+
+    async def test_half_a_surrogate_pair_in_a_question_breaks_nothing(self, memory: Memory, core: CoreMemory) -> None:
+        await FunctionAgent(llm=ScriptedLLM(["ok"])).run("hi \ud83d", memory=core)
+        assert core.get(input="hi \ud83d")
+        assert said(memory) == ["user: hi \ufffd", "assistant: ok"]
 
     async def test_what_was_learnt_is_in_the_prompt_of_the_next_session(self, memory: Memory, core: CoreMemory) -> None:
         llm = ScriptedLLM(["Hello.", "Sarah."])

@@ -116,6 +116,22 @@ def test_arguments_that_json_cannot_hold_are_left_out() -> None:
     assert to_chat(to_message(message, thread_id="t")).additional_kwargs == {"fine": 1}
 
 
+def test_half_a_surrogate_pair_loses_no_message_wherever_it_stands() -> None:
+    half, mended = "\ud83d", "\ufffd"
+    blocks = [
+        TextBlock(text=half),
+        ThinkingBlock(content=half, additional_information={"a": [half]}),
+        CitableBlock(title=half, source="s", content=half),
+        ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs={"a": {half: half}}),
+    ]
+    message = ChatMessage(role="assistant", blocks=blocks, additional_kwargs={"x": half, "y": 1})
+    kept = to_message(message, thread_id="t")
+    assert (kept.text, kept.tool_calls[0]["args"]) == (mended, {"a": {mended: mended}})
+    assert to_chat(kept).additional_kwargs == {"x": mended, "y": 1}
+    assert mended in to_chat(kept).model_dump_json()
+    assert message.blocks[0] == TextBlock(text=half)
+
+
 def test_an_image_of_a_file_that_is_gone_leaves_the_rest_readable() -> None:
     kept = to_message(ChatMessage("look", additional_kwargs={"x": 1}), thread_id="t")
     whole = {**kept.metadata[WHOLE], "blocks": [{"block_type": "image", "path": "/nowhere/a.png"}]}
