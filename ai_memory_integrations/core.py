@@ -106,44 +106,6 @@ class MemoryCore:
 
     @_Part
     def store(self) -> Store:
-        return self._open_store()
-
-    @_Part
-    def learner(self) -> Learner:
-        return self._make_learner()
-
-    @_Part
-    def policy(self) -> LearningPolicy:
-        chosen = self.settings.learning
-        if isinstance(chosen, LearningPolicy):
-            return chosen
-        if chosen is None:
-            return self.learner.policy
-        if chosen == "inline":  # whoever adds messages learns them before the call returns
-            return self.learner.policy.model_copy(update={"mode": chosen, "batch": 1, "idle": 0.0, "max_wait": 0.0})
-        return self.learner.policy.model_copy(update={"mode": chosen})
-
-    @_Part
-    def scheduler(self) -> Scheduler:
-        return self._make_scheduler()
-
-    @_Part
-    def embedder(self) -> Embedder | None:
-        return self._make_embedder()
-
-    @_Part
-    def indexer(self) -> Indexer | None:
-        return self._make_indexer()
-
-    @_Part
-    def directory(self) -> SubjectDirectory:
-        return self._make_directory()
-
-    @_Part
-    def bridge(self) -> Bridge:
-        return Bridge()
-
-    def _open_store(self) -> Store:
         if self.settings.store is not None:
             return self.settings.store
         from ai_memory_integrations.backends.urls import URL_VARIABLE, default_url, open_store
@@ -161,7 +123,8 @@ class MemoryCore:
                 )
         return store
 
-    def _make_learner(self) -> Learner:
+    @_Part
+    def learner(self) -> Learner:
         from ai_memory_integrations.learning.function import as_learner
 
         if self.settings.learner is not None:
@@ -174,7 +137,19 @@ class MemoryCore:
 
         return ExtractiveLearner()
 
-    def _make_scheduler(self) -> Scheduler:
+    @_Part
+    def policy(self) -> LearningPolicy:
+        chosen = self.settings.learning
+        if isinstance(chosen, LearningPolicy):
+            return chosen
+        if chosen is None:
+            return self.learner.policy
+        if chosen == "inline":  # whoever adds messages learns them before the call returns
+            return self.learner.policy.model_copy(update={"mode": chosen, "batch": 1, "idle": 0.0, "max_wait": 0.0})
+        return self.learner.policy.model_copy(update={"mode": chosen})
+
+    @_Part
+    def scheduler(self) -> Scheduler:
         from ai_memory_integrations.backends.owner import process_owner
         from ai_memory_integrations.learning.scheduler import Scheduler
 
@@ -190,7 +165,8 @@ class MemoryCore:
         weakref.finalize(self, scheduler.let_go).atexit = False
         return scheduler
 
-    def _make_embedder(self) -> Embedder | None:
+    @_Part
+    def embedder(self) -> Embedder | None:
         chosen = self.settings.embedder
         if chosen is False:
             return None
@@ -205,7 +181,8 @@ class MemoryCore:
             return None
         return WordLlamaEmbedder() if named else default_embedder()
 
-    def _make_indexer(self) -> Indexer | None:
+    @_Part
+    def indexer(self) -> Indexer | None:
         vectors, embedder = self.store.vectors, self.embedder
         if vectors is None or embedder is None:
             return None
@@ -213,10 +190,15 @@ class MemoryCore:
 
         return Indexer(vectors, embedder)
 
-    def _make_directory(self) -> SubjectDirectory:
+    @_Part
+    def directory(self) -> SubjectDirectory:
         from ai_memory_integrations.subjects import SubjectDirectory
 
         return SubjectDirectory(self.store.backend)
+
+    @_Part
+    def bridge(self) -> Bridge:
+        return Bridge()
 
     def close(self) -> None:
         """Stop learning here, close the store if it was opened here. What waits is learnt by the next process."""
