@@ -49,3 +49,8 @@ class ChatModel(Protocol):
         Raises: ModelUnavailableError when it is worth trying again later; anything else counts as a failure too.
         """
         ...
+
+
+def sendable(text: str) -> str:
+    """Half a character, which a model may well write in JSON, cannot be sent back to it."""
+    return text.encode(errors="replace").decode()
