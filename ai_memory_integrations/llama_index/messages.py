@@ -182,14 +182,15 @@ def _readable(value: Any) -> Any:
         text = readable(value)
         return value if text == value else text
     if isinstance(value, BaseModel):
-        changed = {name: new for name, each in value if (new := _readable(each)) is not each}
+        parts = {name: _readable(each) for name, each in value}
+        changed = {name: each for name, each in parts.items() if each is not getattr(value, name)}
         return value.model_copy(update=changed) if changed else value
-    new: Any = value
+    copy: Any = value
     if isinstance(value, Mapping):
-        new = {_readable(key): _readable(each) for key, each in value.items()}
+        copy = {_readable(key): _readable(each) for key, each in value.items()}
     elif isinstance(value, list | tuple):
-        new = [_readable(each) for each in value]
-    return new if new != value else value
+        copy = [_readable(each) for each in value]
+    return copy if copy != value else value
 
 
 def _dumped(message: ChatMessage) -> Metadata:
