@@ -79,9 +79,9 @@ def _ranked(snapshot: Snapshot, query: str, vector: Array | None) -> tuple[Array
 def _bm25(snapshot: Snapshot, terms: Array) -> tuple[Array, float]:
     rows, lengths = len(snapshot), snapshot.lengths.values
     matches = snapshot.postings.find(terms)
-    found = np.bincount(matches.term, minlength=len(terms))
+    found = matches.found
     idf = np.log1p((rows - found + 0.5) / (found + 0.5))
-    weights = idf[matches.term]
+    weights = np.repeat(idf, found)
     mean = snapshot.total_length / rows
     norm = 1.2 * (1 - 0.4) + (1.2 * 0.4 / max(mean, 1.0)) * lengths[matches.row]
     gains = weights * matches.count * (1.2 + 1) / (matches.count + norm)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ai_memory_integrations.errors import InvalidInputError
 from ai_memory_integrations.ports import ItemRanking
 from ai_memory_integrations.search.columns import Column
-from ai_memory_integrations.search.postings import Matches, Postings
+from ai_memory_integrations.search.postings import Postings
 from ai_memory_integrations.search.scoring import WEIGHTS, Mask, Scores, bm25, norms, stretch
 from ai_memory_integrations.search.snapshot import unit_rows
 from ai_memory_integrations.search.text import query_terms
@@ -168,10 +168,9 @@ class ItemSnapshot:
         terms = query_terms(text)
         matches = self.postings.find(terms)
         if self.dead:
-            alive = self.live.values[matches.row]
-            matches = Matches(matches.term[alive], matches.row[alive], matches.count[alive])
+            matches = matches.among(self.live.values)
         lengths = self.lengths.values
-        scores, coverage = bm25(matches, len(terms), norms(lengths, float(lengths.mean()) if len(lengths) else 0.0))
+        scores, coverage = bm25(matches, norms(lengths, float(lengths.mean()) if len(lengths) else 0.0))
         best = float(scores.max(initial=0.0))
         return (scores / np.float32(best) if best > 0 else scores), coverage
 

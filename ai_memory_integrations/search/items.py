@@ -20,6 +20,6 @@ def rank_texts(rows: Sequence[bytes], query: str) -> Scores:
     flat = np.frombuffer(b"".join(rows), "<u4").astype(np.uint32, copy=False)
     postings.extend(flat, np.repeat(np.arange(len(rows)), lengths))
     terms = query_terms(query)
-    scores, _ = bm25(postings.find(terms), len(terms), norms(lengths.astype(np.float32), float(lengths.mean())))
+    scores, _ = bm25(postings.find(terms), norms(lengths.astype(np.float32), float(lengths.mean())))
     best = float(scores.max())
     return scores / np.float32(best) if best > 0 else scores

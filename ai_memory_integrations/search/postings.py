@@ -9,30 +9,40 @@ from numpy.typing import NDArray
 
 from ai_memory_integrations.search.text import Terms
 
-_LOW = np.uint64(0xFFFFFFFF)
 _HIGH = np.uint64(32)
 _MERGE = 4  # a segment is merged into the one before it unless that is this many times larger
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Postings of consecutive rows: `keys` are `term << 32 | row` in order, `counts` how often the term is there."""
+    """Postings of consecutive rows, in the order of terms and then of rows: `counts` is how often the term is there."""
 
-    keys: NDArray[np.uint64]
+    terms: Terms
+    rows: NDArray[np.uint32]
     counts: NDArray[np.float32]
 
     @property
     def nbytes(self) -> int:
-        return self.keys.nbytes + self.counts.nbytes
+        return self.terms.nbytes + self.rows.nbytes + self.counts.nbytes
+
+    def __len__(self) -> int:
+        return len(self.terms)
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The postings of some terms, one term after the other: `term` is the place of the term in the question."""
+    """The postings of some terms, one term after the other in the order of the question: of each so many as `found`
+    says."""
 
-    term: NDArray[np.intp]
+    found: NDArray[np.intp]
     row: NDArray[np.intp]
     count: NDArray[np.float32]
+
+    def among(self, rows: NDArray[np.bool_]) -> Matches:
+        """Only those of the rows that the mask holds."""
+        kept = rows[self.row]
+        term = np.arange(len(self.found)).repeat(self.found)
+        return Matches(np.bincount(term[kept], minlength=len(self.found)), self.row[kept], self.count[kept])
 
 
 class Postings:
@@ -52,31 +62,35 @@ class Postings:
         keys = np.sort((terms.astype(np.uint64) << _HIGH) | rows.astype(np.uint64))
         starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         counts = np.diff(starts, append=len(keys)).astype(np.float32)
-        self.segments.append(Segment(keys[starts], counts))
-        while len(self.segments) > 1 and len(self.segments[-2].keys) < _MERGE * len(self.segments[-1].keys):
+        keys = keys[starts]
+        self.segments.append(Segment((keys >> _HIGH).astype(np.uint32), keys.astype(np.uint32), counts))
+        while len(self.segments) > 1 and len(self.segments[-2]) < _MERGE * len(self.segments[-1]):
             last, before = self.segments.pop(), self.segments.pop()
             self.segments.append(_merge(before, last))
 
     def find(self, terms: Terms) -> Matches:
         """The postings of these terms, which must be different from each other."""
-        wanted = terms.astype(np.uint64) << _HIGH
-        bounds = np.concatenate((wanted, wanted | _LOW))
-        places, sizes, keys, counts = [], [], [], []
-        for segment in self.segments:
-            edges = segment.keys.searchsorted(bounds).tolist()
-            for place, (start, end) in enumerate(zip(edges[: len(terms)], edges[len(terms) :], strict=True)):
+        edges = [
+            (segment.terms.searchsorted(terms).tolist(), segment.terms.searchsorted(terms, "right").tolist())
+            for segment in self.segments
+        ]
+        found, rows, counts = [], [], []
+        for place in range(len(terms)):
+            size = 0
+            for segment, (starts, ends) in zip(self.segments, edges, strict=True):
+                start, end = starts[place], ends[place]
                 if start < end:
-                    places.append(place)
-                    sizes.append(end - start)
-                    keys.append(segment.keys[start:end])
+                    size += end - start
+                    rows.append(segment.rows[start:end])
                     counts.append(segment.counts[start:end])
-        if not keys:
-            return Matches(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))
-        rows = (np.concatenate(keys) & _LOW).astype(np.intp)
-        return Matches(np.array(places).repeat(sizes), rows, np.concatenate(counts))
+            found.append(size)
+        if not rows:
+            return Matches(np.zeros(len(terms), np.intp), np.empty(0, np.intp), np.empty(0, np.float32))
+        return Matches(np.array(found), np.concatenate(rows).astype(np.intp), np.concatenate(counts))
 
 
 def _merge(before: Segment, after: Segment) -> Segment:
-    keys = np.concatenate((before.keys, after.keys))
-    order = np.argsort(keys, kind="stable")  # a merge of two runs
-    return Segment(keys[order], np.concatenate((before.counts, after.counts))[order])
+    terms = np.concatenate((before.terms, after.terms))
+    order = np.argsort(terms, kind="stable")  # a merge of two runs, which leaves earlier rows before later ones
+    rows, counts = np.concatenate((before.rows, after.rows)), np.concatenate((before.counts, after.counts))
+    return Segment(terms[order], rows[order], counts[order])

@@ -36,12 +36,13 @@ def rank(snapshot: Snapshot, text: str, vector: NDArray[np.float32] | None, weig
     """
     terms = query_terms(text)
     speakers, only_speakers = _mentioned(snapshot, terms)
-    names = [*_WORDS, *([] if vector is None or snapshot.vectors is None else ["semantic"])]
+    cosines = None if vector is None or snapshot.vectors is None else snapshot.vectors.values @ vector
+    names = [*_WORDS, *([] if cosines is None else ["semantic"])]
     evident = len(names)
     names += ["session", "speaker"] if len(speakers) else ["session"]
     # In one matrix, so that what is done to every part is one call: of a hundred rows, calls are what costs.
     parts = np.empty((len(names), len(snapshot)), np.float32)
-    found = _evidence(snapshot, terms, vector, weights, parts[:evident])
+    found = _evidence(snapshot, terms, cosines, weights, parts[:evident])
     if only_speakers:
         found = found | speakers[snapshot.names.values]
     sessions = snapshot.sessions.values
@@ -60,41 +61,36 @@ _WORDS = ("lexical", "neighbour")
 
 
 def _evidence(
-    snapshot: Snapshot, terms: Terms, vector: NDArray[np.float32] | None, weights: Weights, parts: NDArray[np.float32]
+    snapshot: Snapshot, terms: Terms, cosines: Scores | None, weights: Weights, parts: NDArray[np.float32]
 ) -> Mask:
     """Fill in what speaks for each row by its words and its meaning and those of its neighbours, at most 1 in sum;
     which rows it speaks for."""
     rows = len(snapshot)
-    padded, coverage = bm25(snapshot.postings.find(terms), len(terms), snapshot.norms, size=rows + 1)
-    lexical, lent = padded[:rows], _lent(snapshot, padded, weights)
-    words = lexical + lent
-    found = words > 0
-    share = 1.0 if vector is None else weights.lexical_share(coverage)
-    scale = np.float32(share / (float(words.max()) or 1.0))
-    np.multiply(lexical, scale, out=parts[0])
-    np.multiply(lent, scale, out=parts[1])
-    if vector is not None and snapshot.vectors is not None:
-        cosines = snapshot.vectors.values @ vector
-        np.multiply(_closeness(snapshot, cosines, weights), np.float32(1 - share), out=parts[2])
+    own = np.zeros((1 if cosines is None else 2, rows + 1), np.float32)  # by words and by meaning, and `diffuse`'s 0
+    own[0, :rows], coverage = bm25(snapshot.postings.find(terms), snapshot.norms)
+    if cosines is not None:
+        _centre(snapshot, cosines, own[1, :rows])
+    lent = diffuse(own, snapshot.before.values, snapshot.after.values, weights.to_next, weights.to_previous)
+    both = own[:, :rows] + lent
+    found: Mask = both[0] > 0
+    share = 1.0 if cosines is None else weights.lexical_share(coverage)
+    scale = np.float32(share / (float(np.maximum.reduce(both[0])) or 1.0))
+    np.multiply(own[0, :rows], scale, out=parts[0])
+    np.multiply(lent[0], scale, out=parts[1])
+    if cosines is not None:
+        np.multiply(stretch(both[1]), np.float32(1 - share), out=parts[2])
         found |= cosines > 0
     return found
 
 
-def _closeness(snapshot: Snapshot, cosines: Scores, weights: Weights) -> Scores:
-    """How near a row and its neighbours are to the query, 0..1. Counted from the mean, so that a missing neighbour
-    and a missing vector count as average ones."""
-    rows = len(cosines)
-    mean = np.add.reduce(cosines) / np.float32(max(1, snapshot.embedded_count))  # those without a vector have 0
-    padded = np.zeros(rows + 1, np.float32)
-    centred = padded[:rows]
+def _centre(snapshot: Snapshot, cosines: Scores, centred: Scores) -> None:
+    """Fill in the cosines counted from their mean, so that a missing neighbour and a missing vector count as average
+    ones."""
+    embedded = snapshot.embedded_count
+    mean = np.add.reduce(cosines) / np.float32(max(1, embedded))  # those without a vector have 0
     np.subtract(cosines, mean, out=centred)
-    if snapshot.embedded_count < rows:
+    if embedded < len(cosines):
         centred *= snapshot.embedded.values
-    return stretch(centred + _lent(snapshot, padded, weights))
-
-
-def _lent(snapshot: Snapshot, padded: Scores, weights: Weights) -> Scores:
-    return diffuse(padded, snapshot.before.values, snapshot.after.values, weights.to_next, weights.to_previous)
 
 
 def _mentioned(snapshot: Snapshot, terms: Terms) -> tuple[Mask, bool]:

@@ -15,6 +15,7 @@ Rows = NDArray[np.intp]
 
 _K1, _B = 1.2, 0.4
 _NOISE = 1e-5
+_FEW = 200  # so many are in order before the best of them are told apart
 
 
 @dataclass(frozen=True)
@@ -50,43 +51,46 @@ def norms(lengths: Scores, mean_length: float) -> Scores:
     return _K1 * (1 - _B) + (_K1 * _B / max(mean_length, 1.0)) * lengths
 
 
-def bm25(matches: Matches, terms: int, norms: Scores, *, size: int | None = None) -> tuple[Scores, float]:
-    """The BM25 score of every row, and which share of the query's information the best row covers (0..1).
-
-    With *size* there are so many scores, those behind the last row 0.
-    """
-    rows = len(norms)
-    found = np.bincount(matches.term, minlength=terms)
-    idf = np.log1p((rows - found + 0.5) / (found + 0.5))
-    weights = idf[matches.term]
-    gains = weights * matches.count * (_K1 + 1) / (matches.count + norms[matches.row])
-    scores = np.bincount(matches.row, gains, minlength=rows if size is None else size).astype(np.float32)
-    covered = float(np.bincount(matches.row, weights).max(initial=0.0))
-    return scores, covered / max(float(idf.sum()), 1e-9)
+def bm25(matches: Matches, norms: Scores) -> tuple[Scores, float]:
+    """The BM25 score of every row, and which share of the query's information the best row covers (0..1)."""
+    rows, row, count = len(norms), matches.row, matches.count
+    behind = matches.found + 0.5
+    idf = np.log1p((rows + 1 - behind) / behind)
+    weights = idf.repeat(matches.found)
+    gains = weights * count
+    gains *= _K1 + 1
+    gains /= count + norms[row]
+    scores = np.bincount(row, gains, minlength=rows).astype(np.float32)
+    covered = float(np.maximum.reduce(np.bincount(row, weights), initial=0.0))
+    return scores, covered / max(float(np.add.reduce(idf)), 1e-9)
 
 
 def diffuse(scores: Scores, before: Rows, after: Rows, to_next: float, to_previous: float) -> Scores:
     """What each row gets from the rows before and after it, -1 for none: the last of *scores* belongs to no row and
-    is 0."""
-    return to_next * scores[before] + to_previous * scores[after]
+    is 0. Of a matrix each row of it stands for itself."""
+    lent: Scores = scores.take(before, axis=-1)
+    lent *= to_next
+    lent += to_previous * scores.take(after, axis=-1)
+    return lent
 
 
 def stretch(scores: Scores) -> Scores:
     """Scores brought to 0..1 by their extremes; where all are alike they all become 1."""
-    low, high = scores.min(), scores.max()
+    low, high = np.minimum.reduce(scores), np.maximum.reduce(scores)
     width = high - low
     return np.ones_like(scores) if width < 1e-6 else np.divide(scores - low, width)
 
 
 def best(scores: Scores, among: Rows, limit: int) -> Rows:
-    """The rows of *among* with the highest scores, best first; of equal ones the newest first.
+    """The rows of *among*, which rise, with the highest scores, best first; of equal ones the newest first.
 
     Scores closer than the noise of float32 sums count as equal, so that equal texts keep their order.
     """
     chosen = scores[among]
-    if limit < len(chosen):
+    if limit < len(chosen) and len(chosen) > _FEW:
         place = len(chosen) - limit
         near = chosen >= np.partition(chosen, place)[place] - 2 * _NOISE
         among, chosen = among[near], chosen[near]
-    order = np.lexsort((-among, -np.rint(chosen / _NOISE)))
-    return among[order[:limit]]
+    rising = np.rint(chosen / _NOISE).argsort(kind="stable")
+    top: Rows = among[rising[::-1][:limit]]  # backwards: of equal ones the newest is first
+    return top

@@ -106,7 +106,7 @@ class Snapshot:
         self.seqs = Column(np.int64)
         self.times = Column(np.int64)
         self.threads = Column(np.int32)
-        self.sessions = Column(np.int32)
+        self.sessions = Column(np.intp)
         self.before = Column(np.intp)
         self.after = Column(np.intp)
         self.names = Column(np.int32)
@@ -133,8 +133,8 @@ class Snapshot:
 
     @property
     def nbytes(self) -> int:
-        wide = (self.seqs, self.times, self.before, self.after, self.lengths)
-        codes = (self.threads, self.sessions, self.names, self.roles, self.tag_sets)
+        wide = (self.seqs, self.times, self.before, self.after, self.sessions, self.lengths)
+        codes = (self.threads, self.names, self.roles, self.tag_sets)
         arrays = sum(column.nbytes for column in wide) + sum(column.nbytes for column in codes)
         vectors = self.embedded.nbytes + (0 if self.vectors is None else self.vectors.nbytes)
         return arrays + vectors + self.postings.nbytes + self._whole_bytes + _OVERHEAD + _ROW_OVERHEAD * len(self)
