@@ -11,7 +11,7 @@
     │   ├── InvalidSubjectError
     │   ├── InvalidMessageError
     │   └── EditError                        an edit names text that is not there, or stands there twice
-    ├── SubjectExistsError (ValueError)      initialize_* without reset=True
+    ├── SubjectExistsError (ValueError)      initialize_* without reset=True, an import without merge=True
     ├── NotFoundError (LookupError)
     │   ├── SubjectNotFoundError
     │   ├── BlockNotFoundError
@@ -166,14 +166,16 @@ class EditError(InvalidInputError):
 
 
 class SubjectExistsError(AIMemoryError, ValueError):
-    """`initialize_*` met a subject that is there and `reset` was not given."""
+    """`initialize_*` met a subject that is there and `reset` was not given, or an import one without `merge`."""
 
-    def __init__(self, subject_id: str, agent_id: str) -> None:
+    def __init__(self, subject_id: str, agent_id: str, *, imported: bool = False) -> None:
         self.subject_id, self.agent_id = subject_id, agent_id
-        super().__init__(
-            f"Agent {agent_id} already exists for subject {subject_id!r}. Pass reset=True to start its blocks "
-            "afresh, or use it as it is."
+        remedy = (
+            "Pass merge=True (--merge on the command line) to add what it lacks, or delete it first."
+            if imported
+            else "Pass reset=True to start its blocks afresh, or use it as it is."
         )
+        super().__init__(f"Agent {agent_id} already exists for subject {subject_id!r}. {remedy}")
 
 
 class NotFoundError(AIMemoryError, LookupError):

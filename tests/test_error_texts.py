@@ -92,6 +92,13 @@ TEXTS: list[tuple[errors.AIMemoryError, str]] = [
         ),
     ),
     (
+        errors.SubjectExistsError("sarah", "agt_1", imported=True),
+        (
+            "Agent agt_1 already exists for subject 'sarah'. Pass merge=True (--merge on the command line) to add"
+            " what it lacks, or delete it first."
+        ),
+    ),
+    (
         errors.InvalidMessageError(2, "no 'content' (keys: role, text)"),
         "messages[2]: no 'content' (keys: role, text)",
     ),

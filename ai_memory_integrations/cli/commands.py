@@ -18,7 +18,17 @@ from ai_memory_integrations.cli.evaluation import eval_learning
 from ai_memory_integrations.cli.files import add_files
 from ai_memory_integrations.cli.migrate import migrate
 from ai_memory_integrations.cli.place import Place
-from ai_memory_integrations.cli.screen import console, counted, moment, one_line, print_json, safe, spinner, table
+from ai_memory_integrations.cli.screen import (
+    console,
+    counted,
+    in_utf8,
+    moment,
+    one_line,
+    print_json,
+    safe,
+    spinner,
+    table,
+)
 from ai_memory_integrations.errors import InvalidInputError, SubjectNotFoundError
 from ai_memory_integrations.types import BlockVersion, Run, RunState, Usage
 
@@ -323,7 +333,7 @@ def _opened(path: Path | None, mode: Literal["r", "x"]) -> Iterator[TextIO]:
     """A file, or standard input or output; what goes wrong with a file is an error of this package."""
     try:
         if path is None:
-            yield sys.stdin if mode == "r" else sys.stdout
+            yield in_utf8(sys.stdin if mode == "r" else sys.stdout)
             return
         try:
             file = path.open(mode, encoding="utf-8")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic import BaseModel
 
@@ -61,9 +62,16 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     console().print(grid)
 
 
+def in_utf8(stream: TextIO) -> TextIO:
+    """*stream*, for JSON, which is UTF-8 whatever this terminal speaks."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="strict")
+    return stream
+
+
 def print_json(value: Any) -> None:
     """One JSON document; values of this package as they are, times in ISO 8601."""
-    print(json.dumps(_jsonable(value), ensure_ascii=False, indent=2))
+    print(json.dumps(_jsonable(value), ensure_ascii=False, indent=2), file=in_utf8(sys.stdout))
 
 
 def _jsonable(value: Any) -> Any:

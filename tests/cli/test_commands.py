@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -298,8 +303,26 @@ def test_import_refuses_a_subject_that_is_there_unless_it_is_merged(
 
     assert refused.code == 1
     assert "already exists" in refused.err
+    assert "--merge" in refused.err
     assert (merged.code, merged.out) == (0, "sarah: 0 blocks, 0 messages, 0 passages added\n")
     assert command("--url", file, "export", "sarah").out == lines
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_json_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path, encoding: str) -> None:
+    path, said = str(tmp_path / "memory.db"), "My name is Jürgen 😀"
+    with Memory(path, subject_id="jürgen", learning="off", embedder=False) as memory:
+        memory.add_messages([{"role": "user", "content": said}])
+    call = partial(subprocess.run, capture_output=True, check=True, env=os.environ | {"PYTHONIOENCODING": encoding})
+    command = [sys.executable, "-m", "ai_memory_integrations.cli", "--url"]
+
+    lines = call([*command, path, "export", "jürgen"]).stdout
+    call([*command, str(tmp_path / "other.db"), "import", "-"], input=lines)
+    found = call([*command, path, "search", "jürgen", "name", "--json"]).stdout
+
+    with Memory(str(tmp_path / "other.db"), subject_id="jürgen", learning="off", embedder=False) as memory:
+        assert [message.text for message in memory.list_messages()] == [said]
+    assert json.loads(found.decode())[0]["text"] == said
 
 
 def test_the_version_is_told(command: Command) -> None:

@@ -48,7 +48,7 @@ class PostgresTransfer(Transfer):
         with self._database.transaction() as session:
             known = self._backend.get_subject(subject_id)
             if known is not None and not merge:
-                raise SubjectExistsError(subject_id, known.agent_id)
+                raise SubjectExistsError(subject_id, known.agent_id, imported=True)
             no = _subject(session, records.subject)
             there = {block.label for block in self._backend.list_blocks(subject_id)}
             blocks = tuple(block for block in records.blocks if block.label not in there)

@@ -47,7 +47,7 @@ class SQLiteTransfer(Transfer):
         with self._database.transaction() as connection:
             known = self._backend.get_subject(subject_id)
             if known is not None and not merge:
-                raise SubjectExistsError(subject_id, known.agent_id)
+                raise SubjectExistsError(subject_id, known.agent_id, imported=True)
             no = _subject(connection, records.subject)
             there = {block.label for block in self._backend.list_blocks(subject_id)}
             blocks = tuple(block for block in records.blocks if block.label not in there)
