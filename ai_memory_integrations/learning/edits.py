@@ -43,7 +43,7 @@ def replace(label: str, value: str, old: str, new: str) -> str:
 
     Raises: EditError when *old* is not there, or in several places.
     """
-    count = value.count(old) if old else 0
+    count = _count(value, old) if old else 0
     if count == 0:
         raise EditError(label, f"the text to replace is not there: {_shown(old)}. Give it exactly as it stands.")
     if count > 1:
@@ -57,6 +57,14 @@ def replace(label: str, value: str, old: str, new: str) -> str:
         # A whole line goes: its line break goes with it.
         return value[: max(start - 1, 0)] + value[end:] if start else value[end + 1 :]
     return value[:start] + new + value[end:]
+
+
+def _count(value: str, old: str) -> int:
+    """In how many places *old* stands, overlapping ones too: of "aa" in "aaa" nobody can say which is meant."""
+    count, at = 0, value.find(old)
+    while at >= 0:
+        count, at = count + 1, value.find(old, at + 1)
+    return count
 
 
 def rethink(seen: str, now: str, value: str) -> tuple[str, bool]:

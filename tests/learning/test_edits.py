@@ -48,6 +48,8 @@ def test_a_replacement_of_text_that_is_absent_or_ambiguous_is_refused_by_name() 
         edits.replace("human", "abc", "x", "y")
     with pytest.raises(EditError, match="stands there 2 times: 'a'"):
         edits.replace("human", "a a", "a", "b")
+    with pytest.raises(EditError, match="stands there 2 times: 'aba'"):
+        edits.replace("human", "ababa", "aba", "b")
     with pytest.raises(EditError):
         edits.replace("human", "abc", "", "y")
 
