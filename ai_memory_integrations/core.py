@@ -283,9 +283,9 @@ def _block_spec(block: BlockSpec | dict[str, Any] | str, name: str) -> BlockSpec
         check_text(spec.value, "value")
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ": ".join(filter(None, (name, ".".join(map(str, first["loc"])))))
         fields = ", ".join(BlockSpec.model_fields)
-        raise ConfigurationError(f"{name}: {where}: {first['msg']}. A block has {fields}.") from None
+        raise ConfigurationError(f"{where}: {first['msg']}. A block has {fields}.") from None
     except InvalidInputError as error:
         raise ConfigurationError(f"{name}: {error}") from None
     if len(spec.value) > spec.limit:

@@ -16,11 +16,12 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from ai_memory_integrations.errors import InvalidInputError, InvalidMessageError, key_names
-from ai_memory_integrations.types import DEFAULT_THREAD, LABEL_PATTERN, Message, Metadata, Passage, Role
+from ai_memory_integrations.types import DEFAULT_THREAD, LABEL_PATTERN, Actor, Message, Metadata, Passage, Role
 
 MAX_ID_BYTES = 512
 MAX_DEPTH = 100
 
+_ACTORS: dict[Any, Actor] = {actor: actor for actor in get_args(Actor)}
 _ROLES: dict[Any, Role] = {role: role for role in get_args(Role)} | {"developer": "system"}
 _MESSAGE_FIELDS = frozenset(Message.model_fields)
 _PASSAGE_FIELDS = frozenset(Passage.model_fields)
@@ -113,6 +114,13 @@ def check_label(label: object) -> str:
     raise InvalidInputError(
         f"label {shown} cannot be used: it is 1 to 64 of A-Z, a-z, 0-9, '_', '.' and '-', such as 'human'"
     )
+
+
+def check_actor(value: object) -> Actor:
+    """Who changes a block. Raises: InvalidInputError."""
+    if isinstance(value, str) and value in _ACTORS:
+        return _ACTORS[value]
+    raise InvalidInputError(f"actor {_short(value)} is not known: use {', '.join(map(repr, _ACTORS))}")
 
 
 def check_id(value: object, name: str) -> str:

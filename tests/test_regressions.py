@@ -281,6 +281,10 @@ CALLS: dict[str, Callable[[Memory, Any], object]] = {
     "search_passages(thread_id)": lambda memory, odd: memory.search_passages("tea", thread_id=odd, subject_id="sarah"),
     "initialize_memory(description)": lambda memory, odd: memory.initialize_memory("x", odd, subject_id="sarah"),
     "replace_memory": lambda memory, odd: memory.replace_memory("human", odd, "x", subject_id="sarah"),
+    "update_memory(actor)": lambda memory, odd: memory.update_memory("human", "x", subject_id="sarah", actor=odd),
+    "update_memory(expected_version)": lambda memory, odd: memory.update_memory(
+        "human", "x", expected_version=odd, subject_id="sarah"
+    ),
 }
 
 
@@ -293,6 +297,38 @@ def test_a_value_of_the_wrong_kind_is_refused_and_never_taken_for_an_outage(
         for odd in ODD:
             with pytest.raises(InvalidInputError):
                 call(memory, odd)
+
+
+def test_a_block_is_changed_only_by_an_actor_that_an_import_of_it_knows() -> None:
+    with Memory(":memory:", subject_id="sarah", embedder=False, learning="off") as memory:
+        memory.initialize_memory("human")
+        with pytest.raises(InvalidInputError, match="actor 'me' is not known: use 'application'"):
+            memory.update_memory("human", "x", actor="me")  # type: ignore[arg-type]
+        with Memory(":memory:", embedder=False) as other:
+            assert import_subject(other, export_subject(memory)).blocks == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda memory: memory.add_messages("sarah", HELLO, subject_id="tom"),
+        lambda memory: memory.search("sarah", "Lisbon", subject_id="tom"),
+        lambda memory: memory.recall("sarah", "Lisbon", subject_id="tom"),
+    ],
+)
+def test_a_call_that_names_two_subjects_is_refused_instead_of_choosing_one(call: Callable[[Memory], object]) -> None:
+    with Memory(":memory:", embedder=False, learning="off") as memory:
+        memory.add_messages("sarah", HELLO)
+        memory.add_messages("tom", HELLO)
+        with pytest.raises(InvalidInputError, match="'sarah' and subject_id 'tom' name two subjects"):
+            call(memory)
+        assert len(memory.list_messages("sarah")) == len(memory.list_messages("tom")) == 1
+
+
+@pytest.mark.parametrize("url", ["a\0b.db", "sqlite:///a%00b.db"])
+def test_a_path_that_no_file_can_have_is_refused_by_name(url: str) -> None:
+    with pytest.raises(UnknownURLError, match=r"cannot have the character U\+0000"):
+        Memory(url)
 
 
 def test_ids_of_threads_may_be_uuids_and_numbers_wherever_they_are_named() -> None:
@@ -338,6 +374,7 @@ def test_a_mode_of_learning_that_does_not_exist_is_refused_instead_of_never_lear
     [
         ("human", "must be a list"),
         (["a b"], r"blocks\[0\]: label"),
+        ([5], r"blocks\[0\]: Input should be"),
         (["human", {"label": "tasks", "char_limit": 5}], r"blocks\[1\]: char_limit.*description, value, limit"),
         ([{"label": "human", "value": "\ud800"}], "lone surrogate"),
         ([{"label": "human", "value": "x" * 10, "limit": 5}], "10 characters, its limit is 5"),

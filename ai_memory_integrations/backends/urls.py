@@ -132,12 +132,16 @@ def sqlite_path(url: str) -> tuple[str, Literal["full", "normal"]]:
     path = unquote(parts.path).removeprefix("/")
     if not path:
         raise UnknownURLError(url, "it names no file")
+    if "\0" in path:
+        raise UnknownURLError(url, "a path cannot have the character U+0000")
     return path, "normal" if synchronous == "normal" else "full"
 
 
 def _plain_path(text: str) -> str:
     if not text.strip():
         raise UnknownURLError(text, "it is empty")
+    if "\0" in text:
+        raise UnknownURLError(text, "a path cannot have the character U+0000")
     if _KEY.search(text) and not Path(text).exists():
         shown = f"{text[:4]}..."
         raise UnknownURLError(shown, "that looks like an API key, not like a place for memory; pass it as api_key=")

@@ -179,7 +179,7 @@ class ArchiveMethods(Bound):
             user_id, query = None, user_id
         if query is None:
             raise InvalidInputError("query must be given: search(user_id, query), or search(query=...) when bound")
-        return self._subject(subject_id if user_id is None else user_id), query
+        return self._named(user_id, subject_id), query
 
 
 def _tag_filter(tags: Sequence[str] | None) -> tuple[tuple[str, ...] | None, tuple[Role | None, ...] | None]:

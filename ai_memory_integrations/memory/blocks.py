@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ai_memory_integrations.door import check_count, check_label, check_limit, check_text
+from ai_memory_integrations.door import check_actor, check_count, check_label, check_limit, check_text
 from ai_memory_integrations.errors import (
     BlockNotFoundError,
     InvalidInputError,
@@ -87,12 +87,14 @@ class BlockMethods(Bound):
 
         Raises: BlockNotFoundError, SubjectNotFoundError, BlockLimitError, VersionConflictError.
         """
+        if expected_version is not None:
+            expected_version = check_count(expected_version, "expected_version")
         return self._core.store.backend.write_block(
             self._subject(subject_id),
             check_label(label),
             check_text(value, "value"),
             expected_version=expected_version,
-            change=Change(actor),
+            change=Change(check_actor(actor)),
         )
 
     def append_memory(self, label: str, text: str, subject_id: SubjectId | None = None) -> Block:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai_memory_integrations.core import MemoryCore
-from ai_memory_integrations.errors import NoSubjectError
+from ai_memory_integrations.errors import InvalidInputError, NoSubjectError
 from ai_memory_integrations.subjects import SubjectId, subject_id_of
 
 
@@ -19,3 +19,12 @@ class Bound:
         if self._bound is None:
             raise NoSubjectError()
         return self._bound
+
+    def _named(self, user_id: SubjectId | None, subject_id: SubjectId | None) -> str:
+        """The subject of a call that may name it in two ways. Raises: InvalidInputError when it names two of them."""
+        if user_id is not None and subject_id is not None and subject_id_of(user_id) != subject_id_of(subject_id):
+            raise InvalidInputError(
+                f"user_id {subject_id_of(user_id)!r} and subject_id {subject_id_of(subject_id)!r} name two subjects: "
+                "leave one of them out"
+            )
+        return self._subject(subject_id if user_id is None else user_id)

@@ -91,7 +91,7 @@ class MessageMethods(Bound):
                     "bound with Memory(subject_id=...)"
                 )
             user_id, messages = None, user_id
-        subject = self._subject(subject_id if user_id is None else user_id)
+        subject = self._named(user_id, subject_id)
         return self._add(subject, as_messages(messages, thread_id=thread_id), index=not skip_vector_storage).run_id
 
     def add_messages_for_subject(
