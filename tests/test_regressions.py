@@ -31,6 +31,7 @@ from ai_memory_integrations.errors import (
 )
 from ai_memory_integrations.search.embedders import embedder_from_callable
 from ai_memory_integrations.transfer import export_subject, import_subject
+from ai_memory_integrations.types import LearningMode
 
 HELLO = [{"role": "user", "content": "I live in Lisbon."}]
 SOON = LearningPolicy(batch=1, idle=0, max_wait=0, attempts=2, retry_delay=0.01)
@@ -452,11 +453,18 @@ def test_a_message_of_nothing_but_breaks_and_spaces_is_learnt_in_no_time(text: s
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_memories_that_are_dropped_without_close_learn_what_waits_and_leave_no_threads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("learning", ["background", "inline", "off"])
+def test_memories_that_are_dropped_without_close_learn_what_waits_and_leave_no_threads(
+    tmp_path: Path, learning: LearningMode
+) -> None:
     path = tmp_path / "memory.db"
     others = set(threading.enumerate())
     for number in range(5):
-        Memory(str(path), embedder=False).add_messages(f"user_{number}", HELLO)
+        memory = Memory(str(path), embedder=False, learning=learning)
+        run_id = memory.add_messages(f"user_{number}", HELLO)
+        if learning == "off":
+            memory.wait_for_run(run_id, PATIENCE)
+        del memory
 
     def all_have_ended() -> bool:
         gc.collect()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -411,9 +412,10 @@ class Scheduler:
             self._held.pop(claim.run.id, None)
 
     def _beat(self) -> None:
-        stop = threading.Event()
         while not self._stopping:
-            stop.wait(LEASE_SECONDS / 3)
+            time.sleep(LEASE_SECONDS / 3)
+            if self._unattended and not (self._workers or self._asked_worker or self._held):
+                return  # nobody learns here any more: workers end themselves, others' threads were only borrowed
             for claim in list(self._held.values()):
                 try:
                     self._journal.renew(claim, LEASE_SECONDS)
