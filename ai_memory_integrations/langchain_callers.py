@@ -47,6 +47,13 @@ def thread_of(config: RunnableConfig | None = None) -> str:
     return DEFAULT_THREAD if thread_id is None else check_id(thread_id, "thread_id")
 
 
+def checked_recall(recall: object) -> int:
+    """How many passages to recall at most. Raises: ConfigurationError."""
+    if not isinstance(recall, int) or recall < 0:
+        raise ConfigurationError(f"recall={recall!r} must be a number of passages from 0")
+    return recall
+
+
 def _runtime(config: RunnableConfig) -> Runtime[Any] | None:
     """LangGraph's runtime of a call, None outside of a graph. Only who has loaded LangGraph can run one."""
     if "langgraph.runtime" not in sys.modules:

@@ -16,10 +16,10 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import ConfigurableFieldSpec, ensure_config
 
 from ai_memory_integrations.door import check_id
-from ai_memory_integrations.errors import ConfigurationError
+from ai_memory_integrations.errors import ConfigurationError, InvalidInputError
 from ai_memory_integrations.langchain_callers import subject_of
 from ai_memory_integrations.langchain_messages import once, role_of, to_langchain, to_message, without_memory
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.prompt import render_blocks
 from ai_memory_integrations.subjects import SubjectSource, check_source, literal
 from ai_memory_integrations.types import DEFAULT_THREAD, Message
@@ -55,7 +55,7 @@ class CoreMemoryChatMessageHistory(BaseChatMessageHistory):
         for name, size in (("window", window), ("max_tokens", max_tokens)):
             if size is not None and size < 1:
                 raise ConfigurationError(f"{name}={size} shows nothing; pass at least 1, or leave it out to show all")
-        self.memory = memory
+        self.memory = checked_memory(memory)
         self.subject_id = subject_of(memory, subject)
         self.thread_id = check_id(thread_id, "thread_id")
         self._window = window
@@ -82,6 +82,13 @@ class CoreMemoryChatMessageHistory(BaseChatMessageHistory):
 
         Raises: InvalidInputError and nothing is written.
         """
+        messages = list(messages)
+        for n, each in enumerate(messages):
+            if not isinstance(each, BaseMessage):
+                raise InvalidInputError(
+                    f"messages[{n}] is of type {type(each).__name__}: pass LangChain's messages, such as "
+                    "[HumanMessage('hi')]"
+                )
         said = (each for each in map(without_memory, messages) if each is not None)
         taken = once(_taken(each, self.thread_id) for each in said)
         if taken:
@@ -194,6 +201,7 @@ def chat_history_factory(
     that says who needs no template. A history shows its thread as it was when the turn began, so two turns at once
     lose nothing.
     """
+    checked_memory(memory)
     names = [each.id for each in fields]
     if len(names) < 2:
         raise ConfigurationError(f"fields name {names}; at least two are needed: who it is, and last the thread")

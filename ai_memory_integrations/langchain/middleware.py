@@ -30,9 +30,9 @@ from ai_memory_integrations.errors import (
 )
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.langchain.tools import create_memory_tools
-from ai_memory_integrations.langchain_callers import subject_of, thread_of
+from ai_memory_integrations.langchain_callers import checked_recall, subject_of, thread_of
 from ai_memory_integrations.langchain_messages import once, role_of, spoken, to_message
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.outbox import Outbox
 from ai_memory_integrations.prompt import render_blocks, render_passages
 from ai_memory_integrations.subjects import SubjectSource, check_source
@@ -131,12 +131,10 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
             raise ConfigurationError(f"recall_into={recall_into!r} is not known; use 'user' or 'system'")
         if on_error not in ("log", "raise"):
             raise ConfigurationError(f"on_error={on_error!r} is not known; use 'log' or 'raise'")
-        if recall < 0:
-            raise ConfigurationError(f"recall={recall} must be a number of passages from 0")
-        self.memory = memory
+        self.memory = checked_memory(memory)
         self.tools = create_memory_tools(memory, subject=subject) if tools else []
         self._subject = None if subject is None else check_source(subject)
-        self._recall = recall
+        self._recall = checked_recall(recall)
         self._recall_into = recall_into
         self._record = record
         self._on_error = on_error

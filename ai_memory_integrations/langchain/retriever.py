@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import ConfigDict, Field
 
 from ai_memory_integrations.langchain_callers import subject_of
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.prompt import render_blocks, render_prompt
 from ai_memory_integrations.subjects import SubjectSource, check_source
 from ai_memory_integrations.types import Block, Passage
@@ -50,6 +50,7 @@ class CoreMemoryRetriever(BaseRetriever):
         tags: list[str] | None = None,
         **options: Any,
     ) -> None:
+        checked_memory(memory)
         if subject is not None:
             check_source(subject)
         fields: dict[str, Any] = {"memory": memory, "subject": subject, "k": k, "tags": tags}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
 from ai_memory_integrations.langchain_callers import subject_of
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.subjects import SubjectSource, check_source
 from ai_memory_integrations.toolkit import MemoryTool, ToolError, memory_tools
 
@@ -46,6 +46,7 @@ def create_memory_tools(
 
     Raises: ConfigurationError for an unknown name.
     """
+    checked_memory(memory)
     if subject is not None:
         check_source(subject)
     return [_langchain_tool(tool, memory, subject) for tool in memory_tools(include)]

@@ -20,10 +20,10 @@ from ai_memory_integrations.errors import (
     NotAStoreError,
     StoreNotCreatableError,
 )
-from ai_memory_integrations.langchain_callers import subject_of, thread_of
+from ai_memory_integrations.langchain_callers import checked_recall, subject_of, thread_of
 from ai_memory_integrations.langchain_messages import once, role_of, spoken, to_message
 from ai_memory_integrations.langgraph.state import MemoryContext, value_of
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.outbox import Outbox
 from ai_memory_integrations.prompt import render_blocks, render_passages
 from ai_memory_integrations.subjects import SubjectSource, check_source
@@ -44,10 +44,10 @@ class InjectNode(RunnableLambda[Any, dict[str, Any]]):
     def __init__(
         self, memory: Memory, *, subject: SubjectSource | None, recall: int, into: str, on_error: OnError
     ) -> None:
-        self.memory = memory
+        self.memory = checked_memory(memory)
         self.failed = 0
         self._subject = _checked(subject, on_error)
-        self._recall = recall
+        self._recall = checked_recall(recall)
         self._into = into
         self._on_error = on_error
         super().__init__(self._inject, self._ainject, name="inject_memory")
@@ -86,7 +86,7 @@ class LearnNode(RunnableLambda[Any, None]):
     """See `learn_messages`. `outbox` counts what was kept, what waits to be tried again and what was lost."""
 
     def __init__(self, memory: Memory, *, subject: SubjectSource | None, wait: bool, on_error: OnError) -> None:
-        self.memory = memory
+        self.memory = checked_memory(memory)
         self.outbox = Outbox(memory)
         self._subject = _checked(subject, on_error)
         self._wait = wait
@@ -135,7 +135,7 @@ class TrimNode(RunnableLambda[Any, dict[str, Any]]):
     def __init__(self, memory: Memory, trim: Trim, *, subject: SubjectSource | None, on_error: OnError) -> None:
         if not callable(trim) and not isinstance(trim, Runnable):
             raise ConfigurationError(f"trim={trim!r} must be a function of messages, or trim_messages(...)")
-        self.memory = memory
+        self.memory = checked_memory(memory)
         self.failed = 0
         self._keep: Callable[[Any], Any] = trim.invoke if isinstance(trim, Runnable) else trim
         self._subject = _checked(subject, on_error)
@@ -183,8 +183,6 @@ def inject_memory(
 
     Raises: ConfigurationError.
     """
-    if recall < 0:
-        raise ConfigurationError(f"recall={recall!r} must be a number of passages from 0")
     return InjectNode(memory, subject=subject, recall=recall, into=into, on_error=on_error)
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
@@ -42,7 +43,7 @@ from ai_memory_integrations.langgraph.searching import (
     checked_paths,
     texts_at,
 )
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.ports import ItemKey, ItemPut, ItemQuery, ItemRow, ItemStore
 
 logger = logging.getLogger("ai_memory_integrations.langgraph")
@@ -101,10 +102,10 @@ class CoreMemoryStore(BaseStore):
     ) -> None:
         if memory is not None and url is not None:
             raise ConfigurationError("pass a memory or a url, not both")
-        if memory is not None and not isinstance(memory, Memory):
-            raise ConfigurationError(f"memory={type(memory).__name__} is no Memory; a path or URL is passed as url=")
+        if isinstance(memory, str | PathLike):
+            raise ConfigurationError("memory is a path or URL: pass it as url=")
         checked((root,), GetOp((root,), ""))
-        self.memory = Memory(url) if memory is None else memory
+        self.memory = Memory(url) if memory is None else checked_memory(memory)
         self._owner = memory is None
         cosine = None if index is None else CosineSearch(index)
         self._search: Search = HybridSearch(self.memory) if cosine is None else cosine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.opened import default_place, reopened
 from ai_memory_integrations.subjects import SubjectSource
 
@@ -29,7 +29,7 @@ def bound(memory: Memory | None, subject: SubjectSource | None, *, session_id: s
 
     Raises: NoSubjectError, ConfigurationError.
     """
-    made = Bound(default_memory() if memory is None else memory, subject)
+    made = Bound(default_memory() if memory is None else checked_memory(memory), subject)
     if not callable(made.memory.subject if subject is None else subject):
         made.subject_id(session_id)
     return made

@@ -66,6 +66,10 @@ class CoreMemoryBlock(_MemoryBlock):
     name: str = "core_memory"
     priority: int = 0
 
+    # Said again in each class, because for a type checker a Pydantic model without one takes its fields.
+    def __init__(self, memory: Memory | None = None, subject: SubjectSource | None = None, **fields: Any) -> None:
+        super().__init__(memory, subject, **fields)
+
     async def _aget(
         self, messages: list[ChatMessage] | None = None, session_id: str | None = None, **block_kwargs: Any
     ) -> str:
@@ -85,6 +89,9 @@ class ArchivalMemoryBlock(_MemoryBlock):
     priority: int = 1
     similarity_top_k: int = Field(default=5, ge=1)
     scope: Literal["subject", "session"] = "subject"
+
+    def __init__(self, memory: Memory | None = None, subject: SubjectSource | None = None, **fields: Any) -> None:
+        super().__init__(memory, subject, **fields)
 
     async def _aget(
         self, messages: list[ChatMessage] | None = None, session_id: str | None = None, **block_kwargs: Any

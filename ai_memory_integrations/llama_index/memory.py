@@ -28,7 +28,7 @@ from ai_memory_integrations.llama_index.binding import default_memory
 from ai_memory_integrations.llama_index.outages import OnError, Outages
 from ai_memory_integrations.llama_index.tokens import Tokenizer, count_message, count_text, tokenizer
 from ai_memory_integrations.llama_index.window import Item, Window, choose
-from ai_memory_integrations.memory import Memory
+from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.opened import Place, place_of, reopened
 from ai_memory_integrations.outbox import Outbox
 from ai_memory_integrations.prompt import render_blocks, render_passages
@@ -111,7 +111,7 @@ class CoreMemory(BaseMemory):
 
         Raises: NoSubjectError, ConfigurationError.
         """
-        kept = default_memory() if memory is None else memory
+        kept = default_memory() if memory is None else checked_memory(memory)
         if token_limit is None:
             token_limit = TOKEN_LIMIT if llm is None else llm.metadata.context_window * 3 // 4
         made = cls(

@@ -79,6 +79,12 @@ def to_message(message: ChatMessage, *, thread_id: str) -> Message:
 
 def to_messages(messages: Iterable[ChatMessage], *, thread_id: str) -> list[Message]:
     """`to_message` of each, without the memory that was put into a prompt: it was not said by anybody."""
+    messages = list(messages)
+    for n, each in enumerate(messages):
+        if not isinstance(each, ChatMessage):
+            raise InvalidInputError(
+                f"messages[{n}] is of type {type(each).__name__}: pass a ChatMessage, such as ChatMessage('hi')"
+            )
     said = (without_memory(message) for message in messages)
     return [to_message(message, thread_id=thread_id) for message in said if message is not None]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ai_memory_integrations.memory.memory import Memory
+from ai_memory_integrations.memory.memory import Memory, checked_memory
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "checked_memory"]

@@ -177,6 +177,17 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
         await self.aio.close()
 
 
+def checked_memory(value: object) -> Memory:
+    """*value*, for an adapter that is handed a memory. Raises: ConfigurationError when it is none."""
+    if isinstance(value, Memory):
+        return value
+    if isinstance(getattr(value, "blocking", None), Memory):
+        raise ConfigurationError("memory is an AsyncMemory: pass memory.blocking, which serves async callers as well")
+    if isinstance(value, str | PathLike):
+        raise ConfigurationError("memory is a path or URL: open it, as in Memory('memory.db'), and pass that")
+    raise ConfigurationError(f"memory is of type {type(value).__name__}: pass a Memory, such as Memory('memory.db')")
+
+
 def _letta_url(url: str | None, backend: Store | None) -> str:
     """Where memory is when a key for Letta is given. Raises: ConfigurationError when that is not Letta."""
     from ai_memory_integrations.backends.urls import default_url, scheme_of, without_password
