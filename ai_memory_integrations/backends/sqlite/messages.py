@@ -44,7 +44,7 @@ class Messages:
         with self._database.transaction() as connection:
             no = subject_no(connection, subject_id)
             now = self._database.now()
-            run = open_run(connection, no, learner, now)
+            run, run_id = open_run(connection, no, learner, now)
             new = tuple(
                 message
                 for message in messages
@@ -52,8 +52,7 @@ class Messages:
             )
             waiting = sum(message.role != "system" for message in new) if learn else 0
             reckon_due(connection, run, waiting, policy, now)
-            row = connection.execute("SELECT run_id FROM run WHERE no = ?", (run,)).fetchone()
-            return Appended(row[0], new)
+            return Appended(run_id, new)
 
     def list_messages(
         self,

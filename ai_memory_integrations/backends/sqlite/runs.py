@@ -89,16 +89,15 @@ class Runs:
                 "WHERE state = 'running' AND no <> :run AND subject = (SELECT subject FROM run WHERE no = :run)",
                 {"run": number},
             )
-            connection.execute(
-                "UPDATE run SET state = 'running', token = ?, owner = ?, lease_until = ?, lease_length = ?, "
-                "attempts = attempts + 1, started_at = coalesce(started_at, ?) WHERE no = ?",
-                (token, owner, now + length, length, now, number),
-            )
             found = connection.execute(
                 f"SELECT {MESSAGE} FROM message WHERE run = ? AND state = {WAITING} ORDER BY id",
                 (number,),
             ).fetchall()
-            connection.execute("UPDATE run SET messages = ? WHERE no = ?", (len(found), number))
+            connection.execute(
+                "UPDATE run SET state = 'running', token = ?, owner = ?, lease_until = ?, lease_length = ?, "
+                "attempts = attempts + 1, started_at = coalesce(started_at, ?), messages = ? WHERE no = ?",
+                (token, owner, now + length, length, now, len(found), number),
+            )
             run = _run(connection, "r.no = ?", number)
             if run is None:  # cannot be: it was just updated
                 raise StaleClaimError(str(number))
@@ -120,15 +119,13 @@ class Runs:
 
     def hold(self, claim: Claim) -> None:
         with self._database.transaction() as connection:
-            if connection.execute(f"SELECT 1 FROM run WHERE {_HELD}", (claim.run.id, claim.token)).fetchone() is None:
-                raise StaleClaimError(claim.run.id)
+            _held(connection, claim)
 
     def complete(
         self, claim: Claim, *, edits: int, passages: int, skipped: Mapping[str, str], usage: Usage | None
     ) -> None:
         with self._database.transaction() as connection:
-            self.hold(claim)
-            number = connection.execute("SELECT no FROM run WHERE run_id = ?", (claim.run.id,)).fetchone()[0]
+            number = _held(connection, claim)
             # Deleted threads leave no trace once they are learnt; hidden messages leave their identity.
             connection.execute(
                 f"DELETE FROM message WHERE run = ? AND state = {WAITING} AND thread_id = ?",
@@ -147,7 +144,7 @@ class Runs:
                     edits,
                     passages,
                     rows.dumps(dict(skipped)),
-                    _spent(connection, claim, usage),
+                    _spent(connection, number, usage),
                     number,
                 ),
             )
@@ -173,10 +170,10 @@ class Runs:
 
     def _end_claim(self, claim: Claim, usage: Usage | None, assignments: str, values: tuple[object, ...]) -> None:
         with self._database.transaction() as connection:
-            self.hold(claim)
+            number = _held(connection, claim)
             connection.execute(
-                f"UPDATE run SET usage = ?, {assignments} WHERE {_HELD}",
-                (_spent(connection, claim, usage), *values, claim.run.id, claim.token),
+                f"UPDATE run SET usage = ?, {assignments} WHERE no = ?",
+                (_spent(connection, number, usage), *values, number),
             )
 
     def make_due(
@@ -299,20 +296,20 @@ _SUBJECT_NO = "(SELECT no FROM subject WHERE subject_id = :subject_id)"
 _HELD = "run_id = ? AND token = ? AND state = 'running'"
 
 
-def open_run(connection: sqlite3.Connection, no: int, learner: str, now: int) -> int:
-    """The number of the run that collects this subject's messages."""
+def open_run(connection: sqlite3.Connection, no: int, learner: str, now: int) -> tuple[int, str]:
+    """Number and id of the run that collects this subject's messages."""
     row = connection.execute(
-        "SELECT no FROM run WHERE subject = ? AND learner = ? AND state = 'created' AND sealed = 0",
+        "SELECT no, run_id FROM run WHERE subject = ? AND learner = ? AND state = 'created' AND sealed = 0",
         (no, learner),
     ).fetchone()
     if row is None:
         row = connection.execute(
             "INSERT INTO run(run_id, subject, learner, state, created_at, due_at) VALUES (?, ?, ?, 'created', ?, ?) "
-            "RETURNING no",
+            "RETURNING no, run_id",
             (new_id("run"), no, learner, now, NOT_RECKONED),
         ).fetchone()
-    number: int = row[0]
-    return number
+    number, run_id = row
+    return number, run_id
 
 
 def reckon_due(connection: sqlite3.Connection, run: int, waiting: int, policy: LearningPolicy, now: int) -> None:
@@ -331,8 +328,17 @@ def reckon_due(connection: sqlite3.Connection, run: int, waiting: int, policy: L
     )
 
 
-def _spent(connection: sqlite3.Connection, claim: Claim, usage: Usage | None) -> str | None:
-    row = connection.execute("SELECT usage FROM run WHERE run_id = ?", (claim.run.id,)).fetchone()
+def _held(connection: sqlite3.Connection, claim: Claim) -> int:
+    """The number of the claim's run, which stays held until the transaction ends. Raises: StaleClaimError."""
+    row = connection.execute(f"SELECT no FROM run WHERE {_HELD}", (claim.run.id, claim.token)).fetchone()
+    if row is None:
+        raise StaleClaimError(claim.run.id)
+    number: int = row[0]
+    return number
+
+
+def _spent(connection: sqlite3.Connection, number: int, usage: Usage | None) -> str | None:
+    row = connection.execute("SELECT usage FROM run WHERE no = ?", (number,)).fetchone()
     return journal_rows.spent_so_far(row[0], usage)
 
 
