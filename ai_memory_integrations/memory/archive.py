@@ -88,9 +88,7 @@ class ArchiveMethods(Bound):
         indexer = self._core.indexer
         if indexer is None or not text.strip():
             return None
-        from ai_memory_integrations.search.text import without_names
-
-        return indexer.query_vector(without_names(text, self._core.store.backend.speakers(subject)))
+        return indexer.query_vector(text, self._core.store.backend.speakers(subject))
 
     def add_passages(
         self, passages: Iterable[str | Mapping[str, Any] | Passage], *, subject_id: SubjectId | None = None

@@ -6,7 +6,7 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from ai_memory_integrations.errors import BackendError
 from ai_memory_integrations.forking import at_work
 from ai_memory_integrations.ports import Embedder, EmbedderRecord, Unembedded, VectorIndex
+from ai_memory_integrations.search.scoring import finite
 from ai_memory_integrations.search.snapshot import unit_rows
+from ai_memory_integrations.search.text import without_names
 
 logger = logging.getLogger("ai_memory_integrations.search")
 
@@ -77,12 +79,13 @@ class Indexer:
                 )
                 self._thread.start()
 
-    def query_vector(self, text: str) -> Sequence[float] | None:
-        """The vector of a query; None when the embedder is not the store's or does not answer."""
+    def query_vector(self, text: str, names: Iterable[str] = ()) -> Sequence[float] | None:
+        """The vector of a query without the names of participants (see `without_names`); None when the embedder is not
+        the store's or does not answer."""
         if not self.active or self.paused or not text.strip():
             return None
         try:
-            row = np.asarray(self._embedder([text]), np.float32)
+            row = np.asarray(self._embedder([without_names(text, names)]), np.float32)
             vector: Sequence[float] = _checked(row, 1, self._embedder)[0]
             return vector
         except BackendError:
@@ -171,6 +174,6 @@ class Indexer:
 def _checked(rows: NDArray[np.float32], count: int, embedder: Embedder) -> NDArray[np.float32]:
     if rows.shape != (count, embedder.dimension):
         raise ValueError(f"expected {count} vectors of {embedder.dimension} numbers, got shape {rows.shape}")
-    if not np.isfinite(rows).all():
+    if not finite(rows):
         raise ValueError("a vector holds a number that is not finite")
     return rows

@@ -28,7 +28,7 @@ FEW = 1000
 """Up to so many passages of a subject are kept whole. Of a hundred, reading the ten that were found took a quarter of a
 search; of more than a thousand it is lost in the ranking, and their texts would take megabytes."""
 
-_WHOLE_BYTES, _WHOLE_OVERHEAD = 1024 * 1024, 400  # for all of a subject, and what one costs beside its texts
+_WHOLE_BYTES, _WHOLE_OVERHEAD = 1024 * 1024, 250  # for all of a subject, and what one costs beside its texts
 
 
 class IndexRow(NamedTuple):

@@ -95,9 +95,23 @@ def _unspaced(character: str) -> bool:
     return re.match(f"[{_UNSPACED}]", character) is not None
 
 
-@lru_cache(maxsize=1 << 16)
-def _term(word: str) -> int:
-    """The number of a word. A stemmer keeps state while it works, so each uncached word gets a new one."""
+class _Known(dict[str, int]):
+    """The terms of words met before. `lru_cache` reaches for the neighbours of what it finds, which are seldom in the
+    processor's cache: for the six words of a query that took as long as finding their postings."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _KNOWN:
+            self.clear()
+        self[word] = term = _stemmed(word)
+        return term
+
+
+_KNOWN = 1 << 16
+_term = _Known().__getitem__
+
+
+def _stemmed(word: str) -> int:
+    """The number of a word. A stemmer keeps state while it works, so each word gets a new one."""
     if word.isdecimal():
         word = word.lstrip("0") or "0"
     elif word.isascii() and len(word) > 2:

@@ -77,7 +77,7 @@ def _passages(session: Session, no: int, hits: Sequence[Hit]) -> list[Passage]:
     """The passages of hits, in their order. Raises: OvertakenError."""
     missing = [hit.seq for hit in hits if hit.whole is None]
     read = _read(session, no, missing) if missing else {}
-    return [rows.passage_of(hit.whole or read[hit.seq], hit.score, hit.explanation) for hit in hits]
+    return [rows.passage_of(whole or read[seq], score, parts) for seq, score, parts, whole in hits]
 
 
 def _read(session: Session, no: int, seqs: list[int]) -> dict[int, rows.Row]:

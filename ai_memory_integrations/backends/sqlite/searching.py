@@ -80,7 +80,7 @@ def _passages(connection: sqlite3.Connection, no: int, hits: Sequence[Hit]) -> l
     """The passages of hits, in their order."""
     missing = [hit.seq for hit in hits if hit.whole is None]
     read = _read(connection, no << SEQ_BITS, missing) if missing else {}
-    return [rows.passage_of(hit.whole or read[hit.seq], hit.score, hit.explanation) for hit in hits]
+    return [rows.passage_of(whole or read[seq], score, parts) for seq, score, parts, whole in hits]
 
 
 def _read(connection: sqlite3.Connection, base: int, seqs: Sequence[int]) -> dict[int, rows.Row]:
