@@ -139,13 +139,16 @@ def _path_text(given: object, name: str) -> str:
 
 
 def _expanded(file: SourceFile) -> list[SourceFile]:
-    if not file.path.is_dir():
-        return [file]
-    names = sorted(
-        path.relative_to(file.path)
-        for path in file.path.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
+    try:
+        if not file.path.is_dir():
+            return [file]
+        names = sorted(
+            path.relative_to(file.path)
+            for path in file.path.rglob("*")
+            if path.suffix.lower() in SUFFIXES and path.is_file()
+        )
+    except OSError as error:
+        raise InvalidInputError(f"{file.path}: {error.strerror or error}") from error
     shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
     if not shown:
         raise InvalidInputError(f"{file.path} has no file that ends in {', '.join(sorted(SUFFIXES))}")

@@ -456,3 +456,11 @@ def test_what_the_page_about_files_shows_runs(
 
     assert left == ["notes.md"]
     assert capsys.readouterr().out.startswith("2 passages added, 0 were there already\n['# Doors\\n\\nThe key to")
+
+
+def test_a_file_name_that_is_too_long_is_refused_by_name(tmp_path: Path) -> None:
+    with (
+        Memory(":memory:", embedder=False) as memory,
+        pytest.raises(InvalidInputError, match=r"a\.md: File name too long"),
+    ):
+        memory.add_files([tmp_path / f"{'a' * 300}.md"], subject_id="sarah")

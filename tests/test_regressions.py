@@ -350,7 +350,12 @@ def test_a_memory_is_opened_by_a_path_object(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4", "c2stbGV0LWFiY2RlZmdoaWprbG1ub3Bx/8+AAA=="]
+    "key",
+    [
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4",
+        "c2stbGV0LWFiY2RlZmdoaWprbG1ub3Bx/8+AAA==",
+        f"eyJhbGciOiJIUzI1NiJ9.{'eyJzdWIiOiIxIn0' * 40}.dozjgNryP4",
+    ],
 )
 def test_a_token_is_not_opened_as_a_file_and_not_shown(key: str) -> None:
     with pytest.raises(UnknownURLError, match="looks like an API key") as refused:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,6 +80,50 @@ def test_a_missing_folder_and_a_folder_are_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that nobody may write to")
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     refuses(Path("/proc/memory.db"), StoreNotCreatableError, "cannot create or write")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a folder that only its owner may enter")
+@pytest.mark.parametrize(
+    ("mode", "name", "match"),
+    [
+        (0o755, "memory.db", "memory.db.*its folder .* cannot be written here"),
+        (0o755, "new.db", "its folder .* cannot be written here"),
+        (0o700, "memory.db", "Permission denied"),
+    ],
+)
+def test_somebody_elses_folder_is_named(mode: int, name: str, match: str) -> None:
+    with tempfile.TemporaryDirectory() as above:
+        Path(above).chmod(0o755)
+        folder = Path(above) / "theirs"
+        folder.mkdir()
+        with Memory(folder / "memory.db", embedder=False, learning="off") as memory:
+            memory.add_messages("sarah", [{"role": "user", "content": "hi"}])
+        folder.chmod(mode if os.geteuid() == 0 else mode & 0o077)
+        with (
+            _nobody(),
+            Memory(folder / name, embedder=False, learning="off") as memory,
+            pytest.raises(StoreNotCreatableError, match=match),
+        ):
+            memory.add_messages("sarah", [{"role": "user", "content": "hi"}])
+        folder.chmod(0o700)
+
+
+@contextmanager
+def _nobody() -> Iterator[None]:
+    """Nothing is closed to the superuser, who is somebody else for a while."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+def test_a_path_that_is_too_long_is_refused_by_name(tmp_path: Path) -> None:
+    for path in (tmp_path / f"{'a' * 300}.db", tmp_path / ("a" * 300) / "memory.db"):
+        with Memory(path) as memory, pytest.raises(StoreNotCreatableError, match="File name too long"):
+            memory.prompt("sarah")
 
 
 def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def _plain_path(text: str) -> str:
         raise UnknownURLError(text, "it is empty")
     if "\0" in text:
         raise UnknownURLError(text, "a path cannot have the character U+0000")
-    if _KEY.search(text) and not Path(text).exists():
+    if _KEY.search(text) and not os.path.exists(text):  # not `Path.exists`, which fails for a name that is too long
         shown = f"{text[:4]}..."
         raise UnknownURLError(shown, "that looks like an API key, not like a place for memory; pass it as api_key=")
     return text

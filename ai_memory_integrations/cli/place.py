@@ -50,7 +50,12 @@ class Place:
     @property
     def exists(self) -> bool:
         """Whether memory can be there: of a server that is left to be seen."""
-        return scheme_of(self.url) != "sqlite" if self.path is None else self.path.exists()
+        if self.path is None:
+            return scheme_of(self.url) != "sqlite"
+        try:
+            return self.path.exists()
+        except OSError:
+            return True  # opening it says what is wrong with it
 
     def open(self, **options: Any) -> Memory:
         """The memory that is there: only writing commands make one.

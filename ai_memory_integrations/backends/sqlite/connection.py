@@ -319,10 +319,13 @@ def _check_path(path: Path) -> None:
     The file itself is opened by SQLite alone: a process that closes any descriptor of a file loses all its locks on
     it, and with those of another connection what that one writes from then on.
     """
-    if path.is_dir():
-        raise StoreNotCreatableError(str(path), "it is a folder")
-    if not path.parent.is_dir():
-        raise StoreNotCreatableError(str(path), f"its folder {str(path.parent)!r} does not exist")
+    try:
+        if path.is_dir():
+            raise StoreNotCreatableError(str(path), "it is a folder")
+        if not path.parent.is_dir():
+            raise StoreNotCreatableError(str(path), f"its folder {str(path.parent)!r} does not exist")
+    except OSError as error:  # a folder above it may not be entered, or a name is too long
+        raise StoreNotCreatableError(str(path), error.strerror or str(error)) from error
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
@@ -396,7 +399,7 @@ def _translation(error: sqlite3.Error, path: str) -> BackendError:
             "Repeat the call; if it persists, look for a process that holds a long transaction."
         )
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return StoreNotCreatableError(path, str(error))
+        return StoreNotCreatableError(path, _why_not_written(error, Path(path)))
     if code == sqlite3.SQLITE_FULL:
         return StoreFullError(path)
     if code == sqlite3.SQLITE_NOTADB:
@@ -404,3 +407,10 @@ def _translation(error: sqlite3.Error, path: str) -> BackendError:
     if code == sqlite3.SQLITE_CORRUPT:
         return NotAStoreError(path, str(error))
     return BackendError(f"{path!r}: {error}")
+
+
+def _why_not_written(error: sqlite3.Error, path: Path) -> str:
+    """SQLite keeps files beside its own: a folder that is closed stops readers as well."""
+    if os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        return str(error)
+    return f"{error}: its folder {str(path.parent)!r} cannot be written here, and SQLite keeps files beside its own"
