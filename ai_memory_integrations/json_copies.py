@@ -10,12 +10,15 @@ from typing import Any
 
 Inside = tuple[tuple[Any, "Inside"], ...]
 """Keys or indices at which a dict or list holds another, each with where that one does."""
+_HOLDERS = frozenset({dict, list})
 
 
 def inside_of(value: dict[str, Any] | list[Any]) -> Inside:
     """Where a value holds dicts and lists."""
+    if _HOLDERS.isdisjoint(map(type, value.values() if isinstance(value, dict) else value)):
+        return ()
     each = value.items() if isinstance(value, dict) else enumerate(value)
-    return tuple((place, inside_of(held)) for place, held in each if isinstance(held, dict | list))
+    return tuple([(place, inside_of(held)) for place, held in each if type(held) in _HOLDERS])
 
 
 def copied(value: Any, inside: Inside) -> Any:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ai_memory_integrations.backends.rows import Row, moment
+from ai_memory_integrations.json_copies import inside_of
 from ai_memory_integrations.ports import ItemQuery, ItemRanking, ItemRow
 
 if TYPE_CHECKING:
@@ -57,17 +58,19 @@ _JSON = json.JSONDecoder()
 encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def item_of(row: Row, known: dict[str, Any] | None = None) -> ItemRow:
-    """The row as an item, with its value where that is *known* already."""
+def item_of(row: Row, known: dict[str, Any] | None = None, *, kept: bool = False) -> ItemRow:
+    """The row as an item, with its value where that is *known* already; to be *kept*, it is the store's own."""
     path, key, _, created, updated, ttl = row[:6]
     created_at = moment(created)
+    held = value(row) if known is None else known
     return ItemRow(
         labels(path),
         key,
-        value(row) if known is None else known,
+        held,
         created_at,
         created_at if updated == created else moment(updated),
         None if ttl is None else ttl / MINUTE,
+        inside_of(held) if kept else None,
     )
 
 

@@ -331,10 +331,10 @@ def test_a_deleted_text_leaves_memory_with_the_next_search(store: CoreMemoryStor
     items: Any = store.memory._core.store.items
     for _ in range(WARM):
         store.search(("a",), **search)
-    assert "a secret" in repr(list(items._process_memory().listings.rows))
+    assert "a secret" in repr(vars(items._process_memory().listings.rows))
     store.delete(("a",), "k")
     assert keys(store.search(("a",), **search)) == ["other"]
-    assert "a secret" not in repr(list(items._process_memory().listings.rows))
+    assert "a secret" not in repr(vars(items._process_memory().listings.rows))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

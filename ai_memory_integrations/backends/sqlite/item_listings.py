@@ -18,7 +18,6 @@ from typing import cast
 from ai_memory_integrations.backends.item_rows import item_of, path_of
 from ai_memory_integrations.backends.sqlite import items
 from ai_memory_integrations.backends.sqlite.item_index import forgotten, state_of
-from ai_memory_integrations.json_copies import inside_of
 from ai_memory_integrations.ports import ItemHint, ItemQuery, ItemRow
 from ai_memory_integrations.search.item_snapshot import ItemState, Ranked
 from ai_memory_integrations.search.item_table import ItemTable, Numbers, Path, newest_first
@@ -32,21 +31,28 @@ _FIELDS = 8
 _PATIENCE = 3
 _ASKED = 64
 _KEPT_PER_SEARCH = 2_000
+_PAGES = 1_000
+_PAGE_ROWS = 50
 _PLACE_BYTES = 500
 _ROW_BYTES = 700
 _BYTES_PER_CHARACTER = 4
 
 Found = list[tuple[ItemRow, float | None]]
+Page = tuple[bytes, int, int]
+"""The path of a namespace, an offset and a limit."""
 
 
 class KeptRows:
-    """Items by their numbers, in about *max_bytes*: what was not asked for lately goes first."""
+    """Items by their numbers, in about *max_bytes*: what was not asked for lately goes first. And pages of them: these
+    go as soon as any row does, so that no row outlives the others in them.
+    """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes // 2
         self._lock = threading.Lock()
         self._young: dict[int, tuple[ItemRow, int]] = {}
         self._old: dict[int, tuple[ItemRow, int]] = {}
+        self._pages: dict[Page, tuple[ItemState, Found]] = {}
         self._nbytes = 0
         self._gone = 0
 
@@ -77,22 +83,30 @@ class KeptRows:
                 self._nbytes += kept[1]
             self._young[number] = kept
             if self._nbytes > self._max_bytes:
-                self._young, self._old, self._nbytes = {}, self._young, 0
+                self._young, self._old, self._pages, self._nbytes = {}, self._young, {}, 0
+
+    def page(self, page: Page) -> tuple[ItemState, Found] | None:
+        """What a page held, and in which state."""
+        return self._pages.get(page)
+
+    def add_page(self, page: Page, state: ItemState, found: Found) -> None:
+        with self._lock:
+            if len(self._pages) >= _PAGES:
+                self._pages = {}
+            if len(found) <= _PAGE_ROWS:
+                self._pages[page] = state, found
 
     @property
     def nbytes(self) -> int:
         with self._lock:
             return sum(nbytes for kept in (self._young, self._old) for _, nbytes in kept.values())
 
-    def __iter__(self) -> Iterator[ItemRow]:
-        with self._lock:
-            return iter([row for kept in (self._young, self._old) for row, _ in kept.values()])
-
     def forget(self, connection: sqlite3.Connection, state: ItemState) -> None:
         """Let go of what was deleted up to a state: nobody will ask for it, and it may have to be forgotten."""
         with self._lock:
             if state.gone <= self._gone:
                 return
+            self._pages = {}
             if forgotten(connection, self._gone):
                 self._young, self._old, self._nbytes = {}, {}, 0
             else:
@@ -148,13 +162,16 @@ class Listings:
         """The page of a query without a ranking, the last written first; None where only the database can tell: while
         the namespace was looked through a few times only, and for a reader of an older state than others have seen."""
         path = path_of(query.prefix)
+        known = self.rows.page((path, query.offset, query.limit)) if query.accept is None else None
+        if known is not None and known[0] == state_of(connection):
+            return known[1].copy()
         place = self._place(path)
         with place.lock:
             if place.table is None and not place.due(query.hints):
                 return None
             state = state_of(connection)
             if place.table is not None and place.state == state:
-                found = self._page(connection, place.table, query, state)
+                found = self._page(connection, path, place.table, query, state)
                 if found is not None:
                     return found
             with items.one_state(connection):
@@ -236,15 +253,15 @@ class Listings:
         if table is None or missing:
             complete = table is not None and table.complete
             table = self._table(connection, path, place, query, state, _ALL if complete else window)
-        found = None if table is None else self._page(connection, table, query, state)
+        found = None if table is None else self._page(connection, path, table, query, state)
         if found is None and table is not None and not table.complete and place.due(query.hints):
             # What is not among the newest is rare: in a table of all it is found at once.
             table = self._table(connection, path, place, query, state, _ALL)
-            found = None if table is None else self._page(connection, table, query, state)
+            found = None if table is None else self._page(connection, path, table, query, state)
         return found
 
     def _page(
-        self, connection: sqlite3.Connection, table: ItemTable, query: ItemQuery, state: ItemState
+        self, connection: sqlite3.Connection, path: bytes, table: ItemTable, query: ItemQuery, state: ItemState
     ) -> Found | None:
         """The page by a table of *state*; None when that does not reach so far, or somebody wrote since."""
         start, stop = query.offset, query.offset + query.limit
@@ -253,7 +270,11 @@ class Listings:
             if len(numbers) < query.limit and not table.complete:
                 return None
             found = self._rows(connection, numbers, state)
-            return None if found is None else [(row, None) for row in found]
+            if found is None:
+                return None
+            page: Found = [(row, None) for row in found]
+            self.rows.add_page((path, start, query.limit), state, page)
+            return page.copy()
         if _missing(table, query.hints):
             return None
         accepted, looked_at = list[ItemRow](), 0
@@ -283,8 +304,7 @@ class Listings:
             if not joined and state_of(connection) != state:
                 return None
             for raw in items.read_rows(connection, missing):
-                row = item_of(raw)
-                row = read[raw[-1]] = row._replace(inside=inside_of(row.value))
+                row = read[raw[-1]] = item_of(raw, kept=True)
                 if keep:
                     self.rows.add(raw[-1], row, len(raw[2]))
         return [read[number] if row is None else row for number, row in zip(numbers, kept, strict=True)]

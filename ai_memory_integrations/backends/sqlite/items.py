@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ai_memory_integrations.search.item_table import Numbers, Path
 
 _KEYS = 500
+_NAMED = 50
 _ITEMS = "item i CROSS JOIN item_namespace n"  # CROSS: the items decide the order
 Conditions = tuple[list[str], list[Any]]
 """Parts of a WHERE and their values."""
@@ -386,9 +387,12 @@ def _looked_up(connection: sqlite3.Connection, ordered: Iterable[Ranked], size: 
 
 def read_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> sqlite3.Cursor:
     """The rows of some numbers in any order, each with its number at the end."""
+    # A page is read in half the time when its numbers are named one by one.
+    one_by_one = len(numbers) <= _NAMED
+    among = ", ".join("?" * len(numbers)) if one_by_one else "SELECT value FROM json_each(?)"
     return connection.execute(
-        f"SELECT {ROW}, i.id FROM {_ITEMS} ON n.no = i.namespace WHERE i.id IN (SELECT value FROM json_each(?))",
-        (rows.json_list(numbers),),
+        f"SELECT {ROW}, i.id FROM {_ITEMS} ON n.no = i.namespace WHERE i.id IN ({among})",
+        numbers if one_by_one else (rows.json_list(numbers),),
     )
 
 
