@@ -362,10 +362,7 @@ class CoreMemoryStore(BaseStore):
             offset=op.offset,
             omit_expired=self._omit_expired,
         )
-        found = self._items.find_items(query)
-        if op.refresh_ttl:
-            used += [(row.namespace, row.key) for row, _ in found if row.ttl is not None]
-        return _search_items(found)
+        return _search_items(self._items.find_items(query), used if op.refresh_ttl else [])
 
     def _list(self, op: ListNamespacesOp) -> list[Namespace]:
         conditions = op.match_conditions or ()
@@ -388,12 +385,15 @@ class CoreMemoryStore(BaseStore):
         return self.ttl_config is not None and bool(self.ttl_config.get("omit_expired", False))
 
 
-def _search_items(found: Iterable[tuple[ItemRow, float | None]]) -> list[SearchItem]:
+def _search_items(found: Iterable[tuple[ItemRow, float | None]], used: list[ItemKey]) -> list[SearchItem]:
+    """What was found for whoever asked; what has a time to live is noted in *used*."""
     items: list[SearchItem] = []
     for row, score in found:
         # Without `__init__`, which looks for times that are strings: ten items take 2 us instead of 5.
         item = SearchItem.__new__(SearchItem)
-        item.namespace, item.key, value, item.created_at, item.updated_at, _, inside = row
+        item.namespace, item.key, value, item.created_at, item.updated_at, ttl, inside = row
+        if ttl is not None:
+            used.append((row.namespace, row.key))
         item.value = value if inside is None else copied(value, inside)
         item.score = score
         items.append(item)

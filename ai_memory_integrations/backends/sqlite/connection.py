@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from ai_memory_integrations import forking
 from ai_memory_integrations.backends.sqlite.erasure import VACUUM_BYTES, Erasure, give_up
@@ -38,6 +38,15 @@ class _AfterCommit(threading.local):
     """What the thread's transaction has been asked to call once it is committed."""
 
     calls: tuple[Callable[[], None], ...] = ()
+
+
+class Reader(sqlite3.Connection):
+    """A connection that never writes, so that SQLite's `data_version` tells it of every commit there is.
+
+    `noted` is for what is true as long as that version stays: the version, and what was read after it.
+    """
+
+    noted: tuple[int, Any] | None = None
 
 
 class Database:
@@ -208,7 +217,7 @@ class Database:
                 return self._readers.pop()
         with self._lock:
             self._open_writer()
-            reader = self._connect()
+            reader = self._connect(Reader)
             reader.execute("PRAGMA query_only=ON")
             with self._pool_lock:
                 self._reading += 1
@@ -242,9 +251,10 @@ class Database:
             self.erasure.finish(threads=False, processes=False)
         return self._writer
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path,
+            factory=kind,
             timeout=BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,

@@ -6,6 +6,7 @@ import sqlite3
 from operator import itemgetter
 from typing import cast
 
+from ai_memory_integrations.backends.sqlite.connection import Reader
 from ai_memory_integrations.backends.sqlite.items import Conditions, below_namespace
 from ai_memory_integrations.ports import ItemRanking
 from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemState, Read
@@ -33,6 +34,18 @@ def reader(connection: sqlite3.Connection, prefix: tuple[str, ...], ranking: Ite
 
 
 def state_of(connection: sqlite3.Connection) -> ItemState:
+    if not isinstance(connection, Reader):
+        return _state_of(connection)
+    # SQLite knows of itself whether anybody wrote: asked for that alone it reads no table.
+    version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    if connection.noted is None or connection.noted[0] != version:
+        # In this order: what is written in between changes the version, and is read again next time.
+        connection.noted = version, _state_of(connection)
+    state: ItemState = connection.noted[1]
+    return state
+
+
+def _state_of(connection: sqlite3.Connection) -> ItemState:
     return ItemState(*connection.execute(_STATE).fetchone())
 
 
