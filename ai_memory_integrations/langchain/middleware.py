@@ -48,13 +48,16 @@ TURNS = 1000
 
 
 class MemoryAgentState(AgentState[Any]):
-    """What memory keeps in a thread: the id of the turn and that of the last message recorded, "" before the first.
+    """What memory keeps in a thread: the id of the turn and that of the last message recorded, "" before the first;
+    whose turn it is, and the id of the newest message when it began.
 
     What is remembered is never in the state, because a graph streams its state to whoever listens.
     """
 
     ai_memory_turn: NotRequired[Annotated[str, PrivateStateAttr]]
     ai_memory_recorded: NotRequired[Annotated[str, PrivateStateAttr]]
+    ai_memory_subject: NotRequired[Annotated[str, PrivateStateAttr]]
+    ai_memory_begun: NotRequired[Annotated[str, PrivateStateAttr]]
 
 
 @dataclass(frozen=True)
@@ -154,16 +157,30 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
     # the hooks: each once, the async one in one hop to a thread of the memory
 
     def before_agent(self, state: MemoryAgentState, runtime: Runtime[Any]) -> dict[str, Any]:
-        turn = self._read(subject_of(self.memory, self._subject), state["messages"])
+        messages, subject_id = state["messages"], subject_of(self.memory, self._subject)
+        turn = self._read(subject_id, messages)
         turn_id = new_id("turn")
         update = {"ai_memory_turn": turn_id}
         if self._record:
-            thread_of()  # one that cannot be used is a mistake of set-up: it is said before there is an answer
-            begun_with = _unrecorded(state)
+            thread_id = thread_of()  # one that cannot be used is a mistake of set-up, said before there is an answer
+            begun_with = new = _unrecorded(state)
+            if (other := state.get("ai_memory_subject", subject_id)) != subject_id:
+                begun_with = _behind_the_turn(state.get("ai_memory_begun", ""), new)
             turn = replace(turn, begun_with=tuple(begun_with))
-            if "ai_memory_recorded" not in state:
-                older = state["messages"][: len(state["messages"]) - len(begun_with)]
+            if "ai_memory_recorded" not in state or len(begun_with) < len(new):
+                older = messages[: len(messages) - len(begun_with)]
                 update["ai_memory_recorded"] = (older[-1].id or "") if older else ""
+            if len(begun_with) < len(new):
+                logger.warning(
+                    "%d messages in thread %r are of a turn of subject %r that has not ended: they are not recorded "
+                    "for subject %r, whose turn begins",
+                    len(new) - len(begun_with),
+                    thread_id,
+                    other,
+                    subject_id,
+                )
+            update["ai_memory_subject"] = subject_id
+            update["ai_memory_begun"] = (messages[-1].id or "") if messages else ""
         self._turns.put(turn_id, turn)
         return update
 
@@ -184,6 +201,17 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
     def after_agent(self, state: MemoryAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         turn = self._turns.end(state.get("ai_memory_turn", ""))
         if not self._record or not state["messages"]:
+            return None
+        subject_id = subject_of(self.memory, self._subject)
+        if (begun_by := state.get("ai_memory_subject", subject_id)) != subject_id:
+            logger.warning(
+                "a turn of subject %r in thread %r was ended in a call for subject %r: it is recorded with the next "
+                "turn of %r there. Resume a turn with the subject it began with",
+                begun_by,
+                thread_of(),
+                subject_id,
+                begun_by,
+            )
             return None
         begun_with = turn.begun_with if turn else ()
         if not self._keep([*begun_with, *_unrecorded(state)]):
@@ -290,6 +318,16 @@ def _unrecorded(state: MemoryAgentState) -> list[AnyMessage]:
         if recorded is not None and messages[place - 1].id == recorded:
             return messages[place:]
     return _newest_turn(messages)
+
+
+def _behind_the_turn(begun: str, messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """What users said, and all that followed, behind a turn whose newest message was *begun* when it began: all of it
+    where that turn is not among *messages*."""
+    place = next((n for n, each in enumerate(messages) if each.id == begun), None)
+    if place is None:
+        return list(messages)
+    start = next((n for n in range(place + 1, len(messages)) if _role(messages[n]) == "user"), len(messages))
+    return list(messages[start:])
 
 
 def _newest_turn(messages: Sequence[AnyMessage]) -> list[AnyMessage]:

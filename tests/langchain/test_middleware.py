@@ -465,6 +465,49 @@ class TestSubjects:
         turn(way, agent, "hi", called_by("bob", langgraph_auth_user={"identity": "sarah"}))
         assert [each.subject_id for each in memory.list_subjects()] == ["team"]
 
+    def test_a_turn_that_failed_is_not_recorded_for_whoever_speaks_next_in_its_thread(
+        self, way: str, memory: Memory, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        lines = [asks_for("broken"), asks_for("weather", city="Rome"), "Sunny.", "Hello Alice."]
+        middleware = CoreMemoryMiddleware(memory)
+        agent = create_agent(
+            ScriptedChatModel(lines), [broken, weather], middleware=[middleware], checkpointer=InMemorySaver()
+        )
+        with pytest.raises(RuntimeError, match="the tool broke"):
+            turn(way, agent, "I am Alice.", called_by("alice"))
+        turn(way, agent, "I am Bob. Weather in Rome?", called_by("bob"))
+        turn(way, agent, "I am Alice again.", called_by("alice"))
+        assert kept(memory, "user_bob") == ["I am Bob. Weather in Rome?", "", "Sunny in Rome.", "Sunny."]
+        assert kept(memory, "user_alice") == ["I am Alice again.", "Hello Alice."]
+        assert "2 messages in thread 't1' are of a turn of subject 'user_alice'" in caplog.text
+
+    def test_a_turn_that_another_subject_resumes_is_recorded_for_the_one_it_began_with(
+        self, way: str, memory: Memory, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        asking = HumanInTheLoopMiddleware(interrupt_on={"weather": True})
+        agent = create_agent(
+            ScriptedChatModel([asks_for("weather", city="Rome"), "Sunny.", "Yes."]),
+            [weather],
+            middleware=[CoreMemoryMiddleware(memory), asking],
+            checkpointer=InMemorySaver(),
+        )
+        turn(way, agent, "I am Alice.", called_by("alice"))
+        turn(way, agent, Command(resume={"decisions": [{"type": "approve"}]}), called_by("boss"))
+        assert kept(memory, "user_boss") == kept(memory, "user_alice") == []
+        assert "Resume a turn with the subject it began with" in caplog.text
+        turn(way, agent, "Sure?", called_by("alice"))
+        assert kept(memory, "user_alice") == ["I am Alice.", "", "Sunny in Rome.", "Sunny.", "Sure?", "Yes."]
+        assert kept(memory, "user_boss") == []
+
+    def test_subjects_that_take_turns_in_one_thread_are_each_recorded_with_their_own(
+        self, way: str, memory: Memory
+    ) -> None:
+        agent = create_agent(echoing(), middleware=[CoreMemoryMiddleware(memory)], checkpointer=InMemorySaver())
+        for n, user in enumerate(["alice", "bob", "bob", "alice"]):
+            turn(way, agent, str(n), called_by(user))
+        assert kept(memory, "user_alice") == ["0", "You said: 0", "3", "You said: 3"]
+        assert kept(memory, "user_bob") == ["1", "You said: 1", "2", "You said: 2"]
+
     def test_a_thread_id_that_cannot_be_kept_is_refused_before_there_is_an_answer(self, memory: Memory) -> None:
         model = echoing()
         with pytest.raises(InvalidInputError, match="thread_id"):
