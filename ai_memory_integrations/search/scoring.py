@@ -74,9 +74,11 @@ def bm25(matches: Matches, norms: Scores) -> tuple[Scores, float]:
 def diffuse(scores: Scores, before: Rows, after: Rows, to_next: float, to_previous: float) -> Scores:
     """What each row gets from the rows before and after it, -1 for none: the last of *scores* belongs to no row and
     is 0. Of a matrix each row of it stands for itself."""
-    lent: Scores = scores.take(before, axis=-1)
+    lent: Scores = scores.take(before, axis=-1, mode="wrap")  # -1 is the last one, as ever, without a check of bounds
     lent *= to_next
-    lent += to_previous * scores.take(after, axis=-1)
+    back: Scores = scores.take(after, axis=-1, mode="wrap")
+    back *= to_previous
+    lent += back
     return lent
 
 
