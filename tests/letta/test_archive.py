@@ -91,6 +91,22 @@ def test_a_passage_that_is_removed_or_replaced_leaves_nothing_at_letta(
     assert [each.content for each in there] == ["horses"]
 
 
+def test_a_passage_that_was_replaced_and_is_removed_in_transactions_is_gone(
+    memory: Memory, letta_client: Letta, subject: str
+) -> None:
+    backend, journal = memory._core.store.backend, memory._core.store.journal
+    (one,) = memory.add_passages(["cats"], subject_id=subject)
+    with journal.transaction():
+        assert backend.get_passage(subject, one) is not None
+        backend.add_passages(subject, [Passage(id=one, text="horses")])
+    with journal.transaction():
+        assert [each.text for each in backend.list_passages(subject)] == ["horses"]
+        assert backend.delete_passages(subject, [one]) == 1
+        assert backend.list_passages(subject) == []
+    assert memory.list_passages(subject_id=subject) == []
+    assert letta_client.agents.passages.search(agent_of(memory, subject), query="animals").results == []
+
+
 def test_a_file_that_is_read_again_keeps_its_parts(
     memory: Memory, letta_proxy: Proxy, tmp_path: Path, subject: str
 ) -> None:

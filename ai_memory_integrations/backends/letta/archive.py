@@ -56,10 +56,11 @@ AgentOf = Callable[[str], str]
 
 
 class _Read(threading.local):
-    """What a thread has read last."""
+    """What a thread has read in the transaction that it is in, and which sendings it knew of then."""
 
     agent_id = ""
     at = 0.0
+    sent: frozenset[str] = frozenset()
     found: Sequence[Found] = ()
 
 
@@ -418,11 +419,21 @@ class Archive:
     def _all(self, subject_id: str, agent_id: str) -> list[Found]:
         """All passages of an agent but those that are being removed. A transaction, which may ask for many one by one,
         asks Letta once."""
-        kept = self._read
-        if not self._journal.in_transaction or kept.agent_id != agent_id or self._clock() - kept.at > _READ_SECONDS:
-            kept.agent_id, kept.at, kept.found = agent_id, self._clock(), self._scan(agent_id)
+        found = self._read_once(subject_id, agent_id) if self._journal.in_transaction else self._scan(agent_id)
         gone = self._gone(subject_id)
-        return [found for found in kept.found if found.letta_id not in gone]
+        return [each for each in found if each.letta_id not in gone]
+
+    def _read_once(self, subject_id: str, agent_id: str) -> Sequence[Found]:
+        kept = self._read
+        sent = frozenset(self._notes.list(subject_id, _SENT))  # of a transaction that was undone something may be left
+        if (kept.agent_id, kept.sent) != (agent_id, sent) or self._clock() - kept.at > _READ_SECONDS:
+            found = self._scan(agent_id)
+            kept.agent_id, kept.at, kept.sent, kept.found = agent_id, self._clock(), sent, found
+            self._journal.after_commit(self._forget_read)
+        return kept.found
+
+    def _forget_read(self) -> None:
+        self._read.agent_id, self._read.found = "", ()
 
     def _candidates(self, subject_id: str, agent_id: str, query: PassageQuery) -> list[Found]:
         """What passes the filters, by Letta's order; asked for again, more of it, while there are too few."""
