@@ -3,7 +3,9 @@
 A real Letta server of its own with a stub model, as in the tests, on this machine. Each library plays the same steps in
 a process of its own, through a proxy that counts what it sends; the two take turns. Looking whether a run has ended
 (`GET /v1/runs/{run}`) is counted apart: how often that happens is a matter of patience. Milliseconds are those until
-the calls returned; requests those until everything was learnt. A chat turn reads the context and adds two messages.
+the calls returned; requests those until everything was learnt. A chat turn reads the context and adds two messages;
+before messages are added the context has been read since the last ones were, but where a row says otherwise. Ours is
+measured twice: as it is, and with `exclusive=true`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ from letta.server import Place, running
 
 SDK = peers.Peer(("ai-memory-sdk==0.2.0",), "from ai_memory_sdk import Memory")
 ROUNDS, TURNS = 5, 20
-KNOWN = ("first_contact", "add")  # somebody who has an agent, learnt blocks and an archive
+EXCLUSIVE = "exclusive"
+OURS = (peers.OURS, EXCLUSIVE)
+KNOWN = ("first_contact", "add", "context")  # somebody who has an agent, learnt blocks and an archive
+UNREAD = KNOWN[:-1]
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ ROWS = [
         for count in (3, 10)
         for searchable in (False, True)
     ),
+    Row("add 3 messages, unread since the last", "add", {"count": 3, "searchable": False}, after=UNREAD),
+    Row("add 3 messages, searchable, unread since the last", "add", {"count": 3, "searchable": True}, after=UNREAD),
     Row("search", "search"),
     Row("a chat turn", "turns", {"count": TURNS, "searchable": False}, per=TURNS, rounds=1),
     Row("a chat turn, searchable", "turns", {"count": TURNS, "searchable": True}, per=TURNS, most=0.25, rounds=1),
@@ -136,7 +143,7 @@ def playing(name: str, python: Path | str, server: Place | Any) -> Iterator[Play
         folder = held.enter_context(TemporaryDirectory(prefix="ai-memory-letta-"))
         proxy = held.enter_context(proxying(server.url))
         script = peers.ROOT / "benchmarks" / "letta_player.py"
-        environment = {**peers.quiet(folder), "PYTHONPATH": str(peers.ROOT) if name == peers.OURS else ""}
+        environment = {**peers.quiet(folder), "PYTHONPATH": str(peers.ROOT) if name in OURS else ""}
         process = subprocess.Popen(
             [python, "-P", script, name, proxy.url, folder],
             env={key: value for key, value in environment.items() if value},
@@ -154,11 +161,11 @@ def playing(name: str, python: Path | str, server: Place | Any) -> Iterator[Play
 def measure(rounds: int, server: Place | Any) -> dict[str, dict[str, Measured]]:
     """By row and library."""
     peers.install("ai-memory-sdk", SDK)
-    found = {row.name: {name: Measured() for name in ("sdk", peers.OURS)} for row in ROWS}
+    found = {row.name: {name: Measured() for name in ("sdk", *OURS)} for row in ROWS}
     with ExitStack() as held:
         players = {
             "sdk": held.enter_context(playing("sdk", peers.python("ai-memory-sdk"), server)),
-            peers.OURS: held.enter_context(playing(peers.OURS, sys.executable, server)),
+            **{name: held.enter_context(playing(name, sys.executable, server)) for name in OURS},
         }
         out = {name: said["error"] for name, player in players.items() if (said := player.heard())}
         for row in ROWS:
@@ -175,28 +182,23 @@ def measure(rounds: int, server: Place | Any) -> dict[str, dict[str, Measured]]:
 def table(found: dict[str, dict[str, Measured]]) -> str:
     """In Markdown: requests (and polls), milliseconds until the call returned (and until it was learnt)."""
     lines = [
-        "| | SDK requests | ours | of the SDK's | at most | SDK ms | ours ms | of the SDK's |",
-        "|---|---:|---:|---:|---|---:|---:|---:|",
+        "| | SDK requests | ours | its share | exclusive | its share | at most | SDK ms | ours ms | exclusive ms |",
+        "|---|---:|---:|---:|---:|---:|---|---:|---:|---:|",
     ]
     for row in ROWS:
-        sdk, ours = found[row.name]["sdk"], found[row.name][peers.OURS]
-        share = median(ours.requests) / median(sdk.requests) if sdk.requests and ours.requests else None
-        cells = [
-            requests(sdk),
-            requests(ours),
-            f"{share:.2f}" if share is not None else "",
-            promise(row.most, share),
-            milliseconds(sdk),
-            milliseconds(ours),
-            f"{median(ours.ms) / median(sdk.ms):.2f}" if share is not None else "",
-        ]
+        sdk, ours = found[row.name]["sdk"], [found[row.name][name] for name in OURS]
+        cells = [requests(sdk)]
+        for each in ours:
+            share = median(each.requests) / median(sdk.requests) if sdk.requests and each.requests else None
+            cells += [requests(each), shown(row.most, share)]
+        cells += ["" if row.most is None else f"{row.most:g}", milliseconds(sdk), *map(milliseconds, ours)]
         lines.append(f"| {row.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def promise(most: float | None, share: float | None) -> str:
+def shown(most: float | None, share: float | None) -> str:
     kept = "" if most is None or share is None else ": kept" if share <= most else ": **missed**"
-    return "" if most is None else f"{most:g}{kept}"
+    return "" if share is None else f"{share:.2f}{kept}"
 
 
 def requests(measured: Measured) -> str:
@@ -239,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = measure(given.rounds, server)
     print(f"Measured {datetime.now(UTC).date()} on {machine()}\n\n{table(found)}")
     if given.requests:
-        for row, name in ((row, name) for row in ROWS for name in ("sdk", peers.OURS)):
+        for row, name in ((row, name) for row in ROWS for name in ("sdk", *OURS)):
             print(f"\n{row.name}, {name}:")
             for line, count in found[row.name][name].lines.items():
                 print(f"  {count:3} {line}")

@@ -88,11 +88,13 @@ class Sdk:
 class Ours:
     """This package on Letta, its journal in a SQLite file."""
 
+    options = ""
+
     def __init__(self, url: str, folder: Path) -> None:
         from ai_memory_integrations import Memory
 
         journal = f"sqlite:///{folder / 'journal.db'}"
-        self.memory = Memory(f"letta://{url.removeprefix('http://')}?journal={journal}")
+        self.memory = Memory(f"letta://{url.removeprefix('http://')}?journal={journal}{self.options}")
 
     def first_contact(self, user: str) -> None:
         self.memory.initialize_user_memory(user)
@@ -130,7 +132,13 @@ class Ours:
         return self.memory.get_memory_agent_id(user)
 
 
-PLAYERS: dict[str, type[Sdk] | type[Ours]] = {"sdk": Sdk, "ours": Ours}
+class Exclusive(Ours):
+    """Where whoever uses the agents shares the journal."""
+
+    options = "&exclusive=true"
+
+
+PLAYERS: dict[str, type[Sdk] | type[Ours]] = {"sdk": Sdk, "ours": Ours, "exclusive": Exclusive}
 
 
 def turn(number: int) -> list[dict[str, str]]:

@@ -25,11 +25,21 @@ QUICK = Patience(settle=1.0, run=300.0)
 
 
 def store_at(
-    url: str, journal: str | Path, *, patience: Patience = QUICK, timeout: float = 60.0, **more: Any
+    url: str,
+    journal: str | Path,
+    *,
+    patience: Patience = QUICK,
+    timeout: float = 60.0,
+    exclusive: bool = False,
+    **more: Any,
 ) -> LettaStore:
     """A store on the server at *url*, with its journal in a file or where a URL says."""
     store = LettaStore(
-        LettaServer(url, api_key="none", timeout=timeout), open_store(str(journal)), url=url, patience=patience
+        LettaServer(url, api_key="none", timeout=timeout),
+        open_store(str(journal)),
+        url=url,
+        patience=patience,
+        exclusive=exclusive,
     )
     if more:
         record = store.record
@@ -40,6 +50,7 @@ def store_at(
             journal=record.journal,
             notes=record.notes,
             patience=patience,
+            exclusive=exclusive,
             **more,
         )
     return store

@@ -170,3 +170,36 @@ def test_the_archive_is_made_once_and_outlives_an_agent(memory: Memory, letta_cl
     memory.add_passages(["dogs"], subject_id=subject)
     assert [a.id for a in letta_client.archives.list(agent_id=agent_of(memory, subject)).items] == archives
     assert sorted(texts(memory.list_passages(subject_id=subject))) == ["cats", "dogs"]
+
+
+def test_the_first_archive_is_one_also_when_somebody_else_was_faster(
+    memory: Memory, letta_proxy: Proxy, letta_client: Letta, tmp_path: Path, subject: str
+) -> None:
+    memory.initialize_user_memory(subject)
+    agent = agent_of(memory, subject)
+    letta_client.agents.passages.create(agent, text="I like horses")
+    memory.add_passages(["cats"], subject_id=subject)
+    (archive,) = letta_client.archives.list(agent_id=agent).items
+    assert letta_client.archives.list(name=f"ami:subject:{subject}").items == []
+    assert {each.passage.text for each in letta_client.passages.search(archive_id=archive.id)} == {
+        "cats",
+        "I like horses",
+    }
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/archives/"), ("PATCH", "/v1/agents/*/archives/attach/*"), ("POST", "/v1/archives/*/passages/batch")],
+)
+def test_the_first_archive_is_one_also_when_an_answer_was_lost(
+    memory: Memory, letta_proxy: Proxy, letta_client: Letta, subject: str, method: str, path: str, when: str
+) -> None:
+    memory.initialize_user_memory(subject)
+    letta_proxy.drop(method, path, when=when, times=4)  # also what is sent again at once
+    memory.add_passages(["cats"], subject_id=subject)
+    letta_proxy.heal()
+    memory.add_passages(["dogs"], subject_id=subject)
+    attached = [each.id for each in letta_client.archives.list(agent_id=agent_of(memory, subject)).items]
+    assert [each.id for each in letta_client.archives.list(name=f"ami:subject:{subject}").items] == attached
+    assert sorted(texts(memory.list_passages(subject_id=subject))) == ["cats", "dogs"]

@@ -138,3 +138,17 @@ def test_a_block_that_others_use_stays_with_them(memory: Memory, store: LettaSto
     assert receipt is not None
     assert shared in " ".join(receipt.kept)
     assert shared in blocks_of(letta_client, bob)
+
+
+def test_what_somebody_who_died_made_for_the_subject_goes_too(
+    memory: Memory, store: LettaStore, letta_client: Letta
+) -> None:
+    agent = fill(memory, store)
+    names = store.names
+    letta_client.blocks.create(label="late", value="secret", tags=list(names.tags("sarah")))
+    letta_client.archives.create(name=names.tag("sarah"))
+    other = letta_client.blocks.create(label="late", value="not hers", tags=list(names.tags("sarah b")))
+    blocks = blocks_of(letta_client, agent)
+    assert memory.delete_subject("sarah") is not None
+    assert left(letta_client, store, agent, blocks) == [other.id]
+    letta_client.blocks.delete(other.id)

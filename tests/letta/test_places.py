@@ -48,7 +48,7 @@ def test_without_a_host_the_environment_names_the_server(monkeypatch: pytest.Mon
 def test_options_say_how_to_use_it() -> None:
     place = letta_place(
         "letta://:k%2Fey@host?journal=postgresql%3A%2F%2Fu%3Apw%40db%2Fx&model=a/b&embedding=c/d&project=p"
-        "&namespace=shop&stale=1.5&timeout=5&retries=0&patience=60&usage=true"
+        "&namespace=shop&stale=1.5&timeout=5&retries=0&patience=60&usage=true&exclusive=true"
     )
     assert (place.api_key, place.journal, place.model, place.embedding) == (
         "k/ey",
@@ -57,7 +57,8 @@ def test_options_say_how_to_use_it() -> None:
         "c/d",
     )
     assert (place.project, place.namespace, place.stale, place.timeout, place.retries) == ("p", "shop", 1.5, 5.0, 0)
-    assert (place.patience, place.usage) == (60.0, True)
+    assert (place.patience, place.usage, place.exclusive) == (60.0, True, True)
+    assert not letta_place("letta://host").exclusive
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_options_say_how_to_use_it() -> None:
         ("letta://host?namespace=a b", "is not usable"),
         ("letta://host?stale=soon", "no number"),
         ("letta://host?usage=much", "true or false"),
+        ("letta://host?exclusive=1", "true or false"),
         ("letta://host?retries=1.5", "no number"),
         ("letta://host?tls=maybe", "true or false"),
     ],

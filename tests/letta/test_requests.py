@@ -114,6 +114,34 @@ def test_a_batch_with_passages_costs_two_more_whatever_their_number(memory: Memo
     assert lines["POST /v1/archives/{archive}/passages/batch"] == 1
 
 
+def test_the_first_passages_of_a_subject_made_here_cost_three(memory: Memory, letta_proxy: Proxy) -> None:
+    memory.initialize_user_memory("sarah")
+    asked(letta_proxy)
+    memory.add_passages(["I love cats", "I have a dog"], subject_id="sarah")
+    assert asked(letta_proxy) == {
+        "POST /v1/archives/": 1,
+        "PATCH /v1/agents/{agent}/archives/attach/{archive}": 1,
+        "POST /v1/archives/{archive}/passages/batch": 1,
+    }
+
+
+def test_an_erasure_costs_six_and_one_for_each_block(memory: Memory, letta_proxy: Proxy) -> None:
+    memory.initialize_user_memory("sarah")
+    memory.wait_for_run(memory.add_messages("sarah", SAID, skip_vector_storage=False))
+    blocks = len(memory.list_blocks("sarah"))
+    asked(letta_proxy)
+    assert memory.delete_subject("sarah") is not None
+    assert asked(letta_proxy) == {
+        "GET /v1/agents/{agent}": 1,
+        "GET /v1/archives/": 1,
+        "GET /v1/agents/{agent}/archival-memory/search": 1,
+        "DELETE /v1/agents/{agent}": 1,
+        "GET /v1/blocks/": 1,
+        "DELETE /v1/blocks/{block}": blocks,
+        "DELETE /v1/archives/{archive}": 1,
+    }
+
+
 def test_a_search_costs_one(memory: Memory, letta_proxy: Proxy) -> None:
     memory.add_passages(["I love cats", "I have a dog"], subject_id="sarah")
     memory._core.store.backend.send_passages("sarah")  # type: ignore[attr-defined]

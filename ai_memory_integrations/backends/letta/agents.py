@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ai_memory_integrations.backends.letta.inflight import IN_DOUBT, UNREAD
 from ai_memory_integrations.backends.letta.names import SDK_TAG, Names, sdk_subject
 from ai_memory_integrations.backends.letta.remote import RemoteAgent
 from ai_memory_integrations.backends.letta.server import LettaServer
@@ -33,6 +34,8 @@ logger = logging.getLogger("ai_memory_integrations")
 MODEL = "openai/gpt-4.1"
 EMBEDDING = "openai/text-embedding-3-small"
 _AGENT = "agent"
+ARCHIVE = "archive"
+UNKNOWN_ARCHIVE = {"agent": "", "id": None}  # there may be one of an agent that went, or none
 _MAKER = "maker"
 _MAKING_SECONDS = 180.0
 _PAGE = 20
@@ -60,7 +63,8 @@ class Contact:
 
 
 class Agents:
-    """The agents behind subjects. The journal's notes remember them."""
+    """The agents behind subjects. The journal's notes remember them. *exclusive* says that whoever makes any shares the
+    journal."""
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class Agents:
         *,
         names: Names,
         settings: AgentSettings,
+        exclusive: bool = False,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._record = record
@@ -79,6 +84,7 @@ class Agents:
         self._server = server
         self.names = names
         self._settings = settings
+        self._exclusive = exclusive
         self._pause = pause
 
     def known(self, subject_id: str) -> str | None:
@@ -132,8 +138,9 @@ class Agents:
             if self.known(subject_id) != agent_id:
                 return
             for key in self._notes.list(subject_id):
-                if key == _AGENT or key.startswith(("block/", "archive")):
+                if key in (_AGENT, UNREAD, IN_DOUBT) or key.startswith("block/"):
                     self._notes.put(subject_id, key, None)
+            self._notes.put(subject_id, ARCHIVE, UNKNOWN_ARCHIVE)
 
     def ensure(self, subject_id: str, *, looked: bool = False) -> Contact:
         """The agent of a subject that the journal knows, found or made now where there is none yet.
@@ -185,6 +192,8 @@ class Agents:
             raise
         with self._journal.transaction():
             self.remember(subject_id, agent)
+            if made and self._notes.get(subject_id, ARCHIVE) is None:  # the first one has none yet
+                self._notes.put(subject_id, ARCHIVE, {"agent": agent.id, "id": None})
             self._notes.put(subject_id, _MAKER, None)
         return Contact(agent.id, agent, made and bool(maker["fresh"]))
 
@@ -227,7 +236,7 @@ class Agents:
             if not arrived:
                 raise
             mine = arrived[0]
-        return self._confirmed(subject_id, mine)
+        return (mine, True) if self._exclusive else self._confirmed(subject_id, mine)
 
     def _made(self, subject_id: str, blocks: Sequence[Block], call: str) -> RemoteAgent:
         fields: dict[str, Any] = {

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ai_memory_integrations.backends.letta.agents import Agents
+from ai_memory_integrations.backends.letta.agents import ARCHIVE, UNKNOWN_ARCHIVE, Agents
 from ai_memory_integrations.backends.letta.archived import Found, can_be_sent, from_letta, newest, passes, to_letta
 from ai_memory_integrations.backends.letta.names import Names
 from ai_memory_integrations.backends.letta.remote import NewPassage, RemoteArchive, RemotePassage
@@ -36,7 +36,6 @@ from ai_memory_integrations.types import Passage, PassageQuery
 
 logger = logging.getLogger("ai_memory_integrations")
 
-_ARCHIVE = "archive"
 _SENDING = "passages/sending"
 _SENT = "passages/sent/"
 _KEPT = "passages/kept"
@@ -273,7 +272,7 @@ class Archive:
             made = self._server.create_passages(archive_id, new)
         except RefusedByServerError as error:
             if isinstance(error, GoneFromServerError):
-                self._notes.put(subject_id, _ARCHIVE, None)
+                self._notes.put(subject_id, ARCHIVE, UNKNOWN_ARCHIVE)
                 raise BackendUnavailableError(f"the archive of subject {subject_id!r} is gone: {error}") from error
             if len(batch) == 1:
                 logger.warning("passage %s of subject %r stays in the journal: %s", batch[0].id, subject_id, error)
@@ -347,18 +346,25 @@ class Archive:
 
     def _archive_of(self, subject_id: str, agent_id: str) -> str:
         """The id of the agent's archive, which is made where there is none."""
-        note = self._notes.get(subject_id, _ARCHIVE)
+        note = self._notes.get(subject_id, ARCHIVE)
         if note is not None and note["agent"] == agent_id:
-            return str(note["id"])
-        attached = self._server.list_archives(agent_id)
-        archive = attached[0] if attached else self._attached(subject_id, agent_id)
-        self._notes.put(subject_id, _ARCHIVE, {"id": archive.id, "agent": agent_id})
+            if note["id"] is not None:
+                return str(note["id"])
+            # The subject's first agent, made here. If somebody was faster all the same, the server will say so.
+            self._notes.put(subject_id, ARCHIVE, UNKNOWN_ARCHIVE)
+            archive = self._attached(subject_id, agent_id, named=[])
+        else:
+            attached = self._server.list_archives(agent_id)
+            archive = attached[0] if attached else self._attached(subject_id, agent_id, named=None)
+        self._notes.put(subject_id, ARCHIVE, {"id": archive.id, "agent": agent_id})
         return archive.id
 
-    def _attached(self, subject_id: str, agent_id: str) -> RemoteArchive:
-        """An archive of the subject's name is the subject's, whether an answer was lost or an agent went."""
+    def _attached(self, subject_id: str, agent_id: str, *, named: Sequence[RemoteArchive] | None) -> RemoteArchive:
+        """An archive of the subject's name is the subject's, whether an answer was lost or an agent went. *named* are
+        those that there are; None when that is not known."""
         name = self._names.tag(subject_id)
-        named = self._server.list_named_archives(name)
+        if named is None:
+            named = self._server.list_named_archives(name)
         archive = named[0] if named else self._server.create_archive(name=name, embedding=self._embedding or None)
         try:
             self._server.attach_archive(agent_id, archive.id)

@@ -87,6 +87,8 @@ class LettaBackend(Backend):
             contact = self._agents.begun(subject_id) if made else self._agents.ensure(subject_id)
         else:
             contact = self._agents.ensure(subject_id)
+            if self._blocks.unread(subject_id):  # who resets a block must not find less in it than was learnt
+                self._refresh(subject_id)
         if contact.remote is not None:
             self._blocks.take(subject_id, contact.remote.blocks)
         return self._overlaid(known), contact.made
@@ -226,7 +228,8 @@ class LettaBackend(Backend):
             self._agents.forget(subject_id, agent_id)
 
     def push(self, subject_id: str) -> None:
-        """Send what the record has of the subject's blocks and Letta has not. No request when there is nothing."""
+        """Read what a run of ours left unread, and send what the record has of the subject's blocks and Letta has not.
+        No request when there is nothing."""
         self._blocks.push(subject_id)
 
     def unsent(self, subject_id: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ai_memory_integrations.backends.letta.agents import Agents
 from ai_memory_integrations.backends.letta.holding import Holding
-from ai_memory_integrations.backends.letta.inflight import InFlightNotes, fingerprint
+from ai_memory_integrations.backends.letta.inflight import LONG, UNREAD, InFlightNotes, fingerprint
 from ai_memory_integrations.backends.letta.names import Names
 from ai_memory_integrations.backends.letta.remote import RemoteBlock
 from ai_memory_integrations.backends.letta.server import LettaServer, sendable
@@ -43,10 +43,18 @@ class Waiting(NamedTuple):
     note: dict[str, Any] | None
 
 
+class Known(NamedTuple):
+    """What is noted of Letta's blocks, by key, and of a run of ours that nobody has read."""
+
+    blocks: dict[str, dict[str, Any]]
+    unread: dict[str, Any] | None
+
+
 class Blocks:
     """Keeps the blocks of the journal's database and those of Letta's agents the same.
 
-    *stale* is for how many seconds a read may be answered without asking Letta again.
+    *stale* is for how many seconds a read may be answered without asking Letta again; *exclusive* says that whoever
+    uses the agents shares the journal.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Blocks:
         *,
         names: Names,
         stale: float = 0.0,
+        exclusive: bool = False,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._record = record
@@ -70,30 +79,35 @@ class Blocks:
         self._holding = Holding(journal, notes)
         self._names = names
         self._stale = stale
+        self._exclusive = exclusive
         self._pause = pause
         self._pulled: dict[str, float] = {}
 
     # from Letta
 
     def pull(self, subject_id: str) -> None:
-        """Bring the journal up to what Letta has: one request, none within *stale* seconds or while a run of ours
-        is at work, whose edits come with its end. A subject without an agent here is looked for."""
+        """Bring the journal up to what Letta has: one request, none within *stale* seconds, unless a run of ours has
+        left something unread, or while one is at work, whose edits come with its end. A subject without an agent here
+        is looked for."""
         agent_id = self._agents.known(subject_id)
-        if self._is_fresh(subject_id) or self._is_learning(subject_id):
+        if self._is_learning(subject_id) or (self._is_fresh(subject_id) and not self.unread(subject_id)):
             return
         began = time.monotonic()
         if agent_id is None:
             self.adopt(subject_id)
         else:
-            before = self._notes.list(subject_id, _BLOCK)
-            try:
-                self.take(subject_id, self._server.list_blocks(agent_id), before=before)
-            except GoneFromServerError:
-                self._agents.forget(subject_id, agent_id)
-                self.adopt(subject_id)
+            self._read(subject_id, agent_id)
         self._remember(subject_id, began)
         if agent_id is not None and self._notes.get(subject_id, UNSENT) is not None:
             self.push(subject_id)
+
+    def _read(self, subject_id: str, agent_id: str) -> None:
+        before = self._known(subject_id)
+        try:
+            self.take(subject_id, self._server.list_blocks(agent_id), before=before)
+        except GoneFromServerError:
+            self._agents.forget(subject_id, agent_id)
+            self.adopt(subject_id)
 
     def adopt(self, subject_id: str) -> bool:
         """Look for the agent of a subject that the journal knows without one; whether there is one."""
@@ -106,17 +120,23 @@ class Blocks:
                 self._take(subject_id, found.blocks)
         return True
 
-    def take(
-        self, subject_id: str, there: Sequence[RemoteBlock], *, before: Mapping[str, dict[str, Any]] | None = None
-    ) -> None:
-        """Record what Letta's blocks are. Given the notes as they were *before* Letta was asked, its answer is left
-        out when somebody sent or took something since."""
-        if not self._differs(self._notes.list(subject_id, _BLOCK) if before is None else before, there):
+    def take(self, subject_id: str, there: Sequence[RemoteBlock], *, before: Known | None = None) -> None:
+        """Record what Letta's blocks are. Given what was known *before* Letta was asked, its answer is left out when
+        somebody sent, took or learnt something since."""
+        known = self._known(subject_id) if before is None else before
+        if known.unread is None and not self._differs(known.blocks, there):
             return
         with self._journal.transaction():
             learning = self._is_learning(subject_id)  # asked first: it notes what a run that has ended has seen
-            if not learning and (before is None or self._notes.list(subject_id, _BLOCK) == before):
+            if not learning and before in (None, self._known(subject_id)):
                 self._take(subject_id, there)
+
+    def _known(self, subject_id: str) -> Known:
+        return Known(self._notes.list(subject_id, _BLOCK), self._notes.get(subject_id, UNREAD))
+
+    def unread(self, subject_id: str) -> bool:
+        """Whether a run of ours has ended whose edits nobody has read."""
+        return not self._is_learning(subject_id) and self._notes.get(subject_id, UNREAD) is not None
 
     def _is_learning(self, subject_id: str) -> bool:
         return self._inflight.get(subject_id) is not None and self._inflight.holds(subject_id)
@@ -138,19 +158,28 @@ class Blocks:
 
     def _take(self, subject_id: str, there: Sequence[RemoteBlock]) -> None:
         here = {block.label: block for block in self._record.list_blocks(subject_id)}
-        notes = self._notes.list(subject_id, _BLOCK)
+        notes, unread = self._known(subject_id)
+        change = _AGENT if unread is None else Change("learner", unread["run"], tuple(unread["messages"]))
+        long: dict[str, int] = {}
         for remote in sorted(filter(_is_ours, there), key=lambda each: each.label):
             note = notes.pop(f"{_BLOCK}{remote.label}", None)
             block = here.get(remote.label)
             if block is not None:
+                if unread is not None and note is not None and note["block"] != block.id:
+                    continue  # begun afresh here, and to be sent: what was learnt before went with the old one
+                if len(remote.value) > block.limit:
+                    long[block.label] = len(remote.value)
                 if note is None or (note["id"], note["seen"]) != (remote.id, fingerprint(remote.value)):
-                    self._take_value(subject_id, block, remote, note)
+                    self._take_value(subject_id, block, remote, note, change)
             elif note is None:
                 self._import(subject_id, remote)
         for key in notes:  # removed in Letta's editor: made again where it is kept here
             self._notes.put(subject_id, key, None)
             if key.removeprefix(_BLOCK) in here:
                 self._notes.put(subject_id, UNSENT, {})
+        if unread is not None:
+            self._notes.put(subject_id, UNREAD, None)
+            self._notes.put(subject_id, LONG, long or None)
 
     def _import(self, subject_id: str, remote: RemoteBlock) -> None:
         limit = remote.limit or DEFAULT_BLOCK_LIMIT
@@ -164,7 +193,9 @@ class Blocks:
         block, _ = self._record.create_block(subject_id, spec, _AGENT)
         self._note(subject_id, block, remote)
 
-    def _take_value(self, subject_id: str, block: Block, remote: RemoteBlock, note: dict[str, Any] | None) -> None:
+    def _take_value(
+        self, subject_id: str, block: Block, remote: RemoteBlock, note: dict[str, Any] | None, change: Change
+    ) -> None:
         """A value that was not seen before: the block's next version, with what waits to be sent merged into it."""
         if fingerprint(sendable(block.value)) == fingerprint(remote.value):
             self._note(subject_id, block, remote)
@@ -176,7 +207,7 @@ class Blocks:
             return
         base = self._base(subject_id, block, remote, note)
         theirs = remote.value[: block.limit]
-        written = self._record.write_block(subject_id, block.label, theirs, change=_AGENT)
+        written = self._record.write_block(subject_id, block.label, theirs, change=change)
         self._note(subject_id, written, remote)
         if base is None or block.value == base:
             return
@@ -201,15 +232,23 @@ class Blocks:
         self._notes.put(subject_id, UNSENT, {})
 
     def unsent(self, subject_id: str) -> bool:
-        """Inside a transaction: whether something is to be sent, or is being sent."""
-        return self._notes.get(subject_id, UNSENT) is not None or self._holding.is_held(subject_id)
+        """Inside a transaction: whether something is to be sent or read, or is being sent."""
+        return (
+            self._notes.get(subject_id, UNSENT) is not None
+            or self.unread(subject_id)
+            or self._holding.is_held(subject_id)
+        )
 
     def push(self, subject_id: str) -> None:
-        """Send what Letta does not have yet, each value whole. What is not sent, because a run of the agent is at work
-        which would undo it, stays marked for the next call."""
+        """Send what Letta does not have yet, each value whole, when what a run of ours left unread is read. What is not
+        sent, because a run of the agent is at work which would undo it, stays marked for the next call."""
         for _ in range(_ROUNDS):
+            if self.unread(subject_id):
+                self._read_unread(subject_id)
             if self._notes.get(subject_id, UNSENT) is None or not self._plan(subject_id):
                 return
+            if self.unread(subject_id):  # a run has ended meanwhile
+                continue
             contact = self._agents.ensure(subject_id)
             if contact.remote is not None:
                 self.take(subject_id, contact.remote.blocks)
@@ -218,7 +257,7 @@ class Blocks:
             if token is None:
                 return
             try:
-                if self._is_running(contact.agent_id):
+                if self._is_running(subject_id, contact.agent_id):
                     return
                 self._send(subject_id, contact.agent_id)
             except ServerConflictError:
@@ -228,6 +267,11 @@ class Blocks:
                 self._found_gone(subject_id, contact.agent_id)
             finally:
                 self._holding.give_back(subject_id, token)
+
+    def _read_unread(self, subject_id: str) -> None:
+        agent_id = self._agents.known(subject_id)
+        if agent_id is not None and not self._is_learning(subject_id):
+            self._read(subject_id, agent_id)
 
     def _plan(self, subject_id: str) -> bool:
         """Whether something is to be sent now; the mark goes when there is nothing."""
@@ -315,7 +359,11 @@ class Blocks:
         else:
             self.take(subject_id, agent.blocks)
 
-    def _is_running(self, agent_id: str) -> bool:
+    def _is_running(self, subject_id: str, agent_id: str) -> bool:
+        """Whether a run is at work. Of those that the journal knows none is; where nobody else uses the agent and the
+        end of all of ours was seen, no other can be."""
+        if self._exclusive and not self._inflight.is_in_doubt(subject_id):
+            return False
         now = datetime.now(UTC)
         return any(
             run.created_at is None or now - run.created_at < _ORPHANED

@@ -80,6 +80,7 @@ class Delivery:
         agent_id: str,
         *,
         patience: Patience,
+        exclusive: bool = False,
         pause: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -89,6 +90,7 @@ class Delivery:
         self._run = run
         self._agent_id = agent_id
         self._patience = patience
+        self._exclusive = exclusive
         self._pause = pause
         self._now = now
 
@@ -111,7 +113,7 @@ class Delivery:
         raise _undelivered(ended)
 
     def _send(self, state: InFlight, number: int, text: str) -> tuple[InFlight, RemoteRun]:
-        self.wait_for_others()
+        self.make_room(again=state.part(number) is not None)
         mark = f"{MARK}{self._run.id}.{number}.{uuid4().hex[:8]}"
         part = Sending(mark, self._now())
         state = self._change(state, state.with_part(number, part))
@@ -149,6 +151,14 @@ class Delivery:
             if message.otid == part.mark and message.run_id is not None:
                 return self._server.get_run(message.run_id)
         return None
+
+    def make_room(self, *, again: bool = False) -> None:
+        """Wait until no run is at work on the agent, unless none can be: nobody else uses it, this part was not sent
+        before (*again*), and of all runs of ours the end was seen."""
+        subject = self._run.subject_id
+        if again or not self._exclusive or self._inflight.is_in_doubt(subject):
+            self.wait_for_others()
+            self._inflight.is_clear(subject)
 
     def wait_for_others(self) -> None:
         """Wait until no run is at work on the agent. Runs that we left behind are ended; of others that take longer

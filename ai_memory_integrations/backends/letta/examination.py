@@ -25,8 +25,8 @@ def examine(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
     yield Finding(
         level="fact",
         name="journal",
-        text=f"{store.record.url}: processes that share it make one agent for a subject and learn in turn; others "
-        "only agree on the oldest agent",
+        text=f"{store.record.url}: processes that share it make one agent for a subject and learn in turn; "
+        + ("there are no others, says exclusive=true" if store.exclusive else "others only agree on the oldest agent"),
     )
     try:
         yield from _server(store)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ai_memory_integrations.backends.letta.delivery import PATIENCE, Delivery, Patience, Undelivered
 from ai_memory_integrations.backends.letta.differences import edits_between
-from ai_memory_integrations.backends.letta.inflight import InFlight, InFlightNotes, fingerprint
+from ai_memory_integrations.backends.letta.inflight import LONG, InFlight, InFlightNotes, fingerprint
 from ai_memory_integrations.backends.letta.remote import RemoteBlock
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.letta.transcript import CHARACTERS, parts_of, render_part
@@ -38,7 +38,6 @@ logger = logging.getLogger("ai_memory_integrations")
 
 NAME = "letta"
 POLICY = LearningPolicy(batch=8, idle=30.0, max_wait=300.0, attempts=8, retry_delay=2.0, workers=4)
-_LONG = "long"
 _TRIES = 3
 
 
@@ -54,7 +53,8 @@ class Residence(Protocol):
         ...
 
     def push(self, subject_id: str) -> None:
-        """Send what the record has of the subject's blocks and Letta has not. No request when there is nothing."""
+        """Read what a run of ours left unread, and send what the record has of the subject's blocks and Letta has not.
+        No request when there is nothing."""
         ...
 
     def unsent(self, subject_id: str) -> bool:
@@ -69,7 +69,9 @@ class Residence(Protocol):
 class LettaLearner:
     """The subject's agent on a Letta server, as a learner. *record* is where the blocks' versions are.
 
-    *usage* has each run say what Letta spent, for one request more a part.
+    *usage* has each run say what Letta spent, for one request more a part. *exclusive* says that whoever uses the
+    agents shares the journal: then nobody is looked for before a batch, and what came of it is left to whoever reads or
+    sends next.
     """
 
     name = NAME
@@ -86,6 +88,7 @@ class LettaLearner:
         patience: Patience = PATIENCE,
         characters: int = CHARACTERS,
         usage: bool = False,
+        exclusive: bool = False,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._server = server
@@ -97,6 +100,7 @@ class LettaLearner:
         self._patience = patience
         self._characters = characters
         self._usage = usage
+        self._exclusive = exclusive
         self._pause = pause
 
     def learn(self, blocks: Sequence[Block], messages: Sequence[Message]) -> Learned:
@@ -133,6 +137,7 @@ class LettaLearner:
             run,
             agent_id,
             patience=self._patience,
+            exclusive=self._exclusive,
             pause=self._pause,
         )
         state = self._begun(run, delivery)
@@ -163,6 +168,7 @@ class LettaLearner:
         """What is under way for the run. From here on the blocks are the agent's, which has all that the record has."""
         subject = run.subject_id
         deadline = time.monotonic() + self._patience.run
+        pause = 0.0
         while True:
             with self._journal.transaction():
                 self._inflight.holds(subject)  # puts away what another run left
@@ -176,16 +182,17 @@ class LettaLearner:
                     return begun
             if time.monotonic() >= deadline:
                 raise ModelUnavailableError(f"blocks of subject {subject!r} are being sent to Letta all the time")
-            delivery.wait_for_others()
+            delivery.make_room()
             self._residence.push(subject)
-            self._pause(0.05)
+            self._pause(pause)
+            pause = 0.05
 
     def _long(self, subject_id: str) -> dict[str, str]:
         """What to say to the agent of blocks that it made too long."""
         limits = {block.label: block.limit for block in self._record.list_blocks(subject_id)}
         return {
             label: f"{size} characters, where {limits[label]} are kept. Rewrite it shorter, keep what matters most."
-            for label, size in (self._notes.get(subject_id, _LONG) or {}).items()
+            for label, size in (self._notes.get(subject_id, LONG) or {}).items()
             if label in limits
         }
 
@@ -200,10 +207,17 @@ class LettaLearner:
     def _result(
         self, run: Run, agent_id: str, state: InFlight, blocks: Sequence[Block], sources: tuple[str, ...]
     ) -> Learned:
+        skipped: dict[str, str] = {}
+        if any(part.stop_reason == "max_steps" for part in state.parts.values()):
+            skipped["steps"] = "the agent came to the end of its steps (max_steps); what it did until then counts"
+        if self._exclusive:
+            with self._journal.transaction():
+                self._inflight.change(run, state, replace(state, unread=sources))
+            skipped["edits"] = "not counted: whoever reads the blocks next finds them, and they are in the history then"
+            return Learned(skipped=skipped, usage=self._spent(state))
         remote = {block.label: block for block in self._server.list_blocks(agent_id)}
         base = self._base(run.subject_id, state)
         made: list[Edit] = []
-        skipped: dict[str, str] = {}
         long: dict[str, int] = {}
         for block in blocks:
             if block.label not in remote:
@@ -222,15 +236,13 @@ class LettaLearner:
             if not block.read_only:
                 wanted = _carried_over(began, block.value, there.value[: block.limit])[: block.limit]
                 made += edits_between(block.label, block.value, wanted, sources)
-        if any(part.stop_reason == "max_steps" for part in state.parts.values()):
-            skipped["steps"] = "the agent came to the end of its steps (max_steps); what it did until then counts"
         self._finish(run, state, {label: fingerprint(there.value) for label, there in remote.items()}, long)
         return Learned(edits=tuple(made), skipped=skipped, usage=self._spent(state))
 
     def _finish(self, run: Run, state: InFlight, seen: Mapping[str, str], long: Mapping[str, int]) -> None:
         with self._journal.transaction():
             self._inflight.change(run, state, replace(state, seen=seen))
-            self._notes.put(run.subject_id, _LONG, long or None)
+            self._notes.put(run.subject_id, LONG, long or None)
 
     def _base(self, subject_id: str, state: InFlight) -> dict[str, str]:
         """The values the agent began with, as far as the history still has them."""

@@ -17,6 +17,7 @@ CLOUD_HOST = "api.letta.com"
 _PORT = 8283  # of a server of one's own
 _OPTIONS = (
     "embedding",
+    "exclusive",
     "journal",
     "model",
     "namespace",
@@ -49,6 +50,7 @@ class LettaPlace:
     retries: int = 2
     patience: float = 600.0
     usage: bool = False
+    exclusive: bool = False
 
     @property
     def file_name(self) -> str:
@@ -62,8 +64,8 @@ def letta_place(url: str) -> LettaPlace:
 
     Options: `journal` (the URL of an SQL store), `model`, `embedding`, `project`, `namespace`, `stale`, `timeout` and
     `patience` (seconds; the last for a run of Letta, after which it is taken to have died with its server), `retries`,
-    `tls` and `usage` (true or false; whether runs say what Letta spent, a request more each). A key may stand before
-    the host: `letta://:key@host`.
+    `tls`, `usage` (true or false; whether runs say what Letta spent, a request more each) and `exclusive` (true or
+    false; whether all who use these agents share the journal). A key may stand before the host: `letta://:key@host`.
 
     Raises: UnknownURLError.
     """
@@ -102,6 +104,7 @@ def letta_place(url: str) -> LettaPlace:
         retries=int(_number(options.get("retries", "2"), "retries", named)),
         patience=_number(options.get("patience", "600"), "patience", named),
         usage=_flag(options.get("usage", "false"), "usage", named),
+        exclusive=_flag(options.get("exclusive", "false"), "exclusive", named),
     )
 
 

@@ -29,7 +29,8 @@ class LettaStore:
 
     *namespace* keeps the subjects of several applications on one server apart. *stale* is for how many seconds a
     read of blocks may be answered without asking Letta again, *patience* how long Letta's runs are waited for;
-    *usage* has runs say what Letta spent. Nothing is opened before its first use; *record* is closed with this store.
+    *usage* has runs say what Letta spent; *exclusive* says that whoever uses these agents shares *record*. Nothing is
+    opened before its first use; *record* is closed with this store.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class LettaStore:
         stale: float = 0.0,
         patience: Patience = PATIENCE,
         usage: bool = False,
+        exclusive: bool = False,
     ) -> None:
         self.url = url
+        self.exclusive = exclusive
         self.server = server
         self.record = record
         self.names = names = Names(namespace)
@@ -56,6 +59,7 @@ class LettaStore:
             server,
             names=names,
             settings=self.settings,
+            exclusive=exclusive,
         )
         self.blocks = Blocks(
             self.record.backend,
@@ -65,6 +69,7 @@ class LettaStore:
             self.agents,
             names=names,
             stale=stale,
+            exclusive=exclusive,
         )
         archive = Archive(
             self.record.backend,
@@ -87,6 +92,7 @@ class LettaStore:
             notes=self.record.notes,
             patience=patience,
             usage=usage,
+            exclusive=exclusive,
         )
         self.vectors: VectorIndex | None = None
 
@@ -151,4 +157,5 @@ def open_letta(
         stale=place.stale,
         patience=Patience(run=place.patience),
         usage=place.usage,
+        exclusive=place.exclusive,
     )
