@@ -2,7 +2,7 @@
 # They make the environments they need: .venv-demo (the package alone) and .venv (everything).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports docs check bench stress build clean
+.PHONY: help demo test rooms lint types imports docs check bench stress build clean
 
 UV := $(shell command -v uv 2>/dev/null)
 ifndef PYTHON
@@ -12,10 +12,14 @@ PYTHON := $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 endif
 RUN := .venv/bin/python -m
 ROUNDS ?= 200
+PLACE ?= letta-fake
+ROOMS := tests/langchain tests/llama_index $(addprefix tests/langgraph/test_,nodes.py core_memory_namespaces.py \
+	with_frameworks.py store.py)
 
 help:
 	@echo "make demo     a memory at work, in a minute: no key, no server (ARGS='PATH' plays your own file)"
 	@echo "make test     the tests, on two processes (ARGS='-k name' for some of them)"
+	@echo "make rooms    the adapters' tests with memory on PLACE=$(PLACE) (postgres, letta, letta-fake)"
 	@echo "make check    tests, lint, types, import rules and documentation"
 	@echo "make docs     the documentation, in site/"
 	@echo "make bench    measurements (ARGS=peers: beside other libraries)"
@@ -28,6 +32,9 @@ demo: .venv-demo/.stamp
 
 test: .venv/.stamp
 	@$(RUN) pytest -q -n 2 $(ARGS)
+
+rooms: .venv/.stamp
+	@PYTHONPATH=tests $(RUN) pytest -q -n 2 -p elsewhere --place=$(PLACE) $(ROOMS) $(ARGS)
 
 lint: .venv/.stamp
 	@$(RUN) ruff check -q .

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 
+import elsewhere
 import pytest
 from hypothesis import HealthCheck, settings
 from journal.rounds import STRESS
@@ -32,8 +34,17 @@ settings.load_profile("project")
 
 @pytest.fixture
 def llama_index_s_own_stores_end_here() -> Iterator[None]:
-    """LlamaIndex's default chat store never closes its connection: it is collected before another test runs."""
+    """LlamaIndex's default chat store never closes its connection: it is collected before another test runs, by a
+    thread without a loop. In one that has a loop the connection would tell it of its end, when it may be closed."""
     yield
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "<aiosqlite", ResourceWarning)
-        gc.collect()
+        collector = threading.Thread(target=gc.collect)
+        collector.start()
+        collector.join()
+
+
+@pytest.fixture
+def ranks_all(request: pytest.FixtureRequest) -> bool:
+    """Whether a search here ranks all there is, the nearest first, and never finds nothing; else it finds what fits."""
+    return request.config.getoption("--place", None) in elsewhere.RANK_ALL
