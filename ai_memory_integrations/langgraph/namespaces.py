@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 from urllib.parse import unquote
 
@@ -61,13 +61,20 @@ def checked(namespace: Sequence[str], op: Op) -> Namespace:
     return tuple(namespace)
 
 
-def matches(namespace: Namespace, condition: MatchCondition) -> bool:
-    """Whether a namespace begins or ends as *condition* says; `*` stands for exactly one label."""
-    path = condition.path
-    if len(path) > len(namespace):
-        return False
-    labels = namespace[: len(path)] if condition.match_type == "prefix" else namespace[len(namespace) - len(path) :]
-    return all(wanted in ("*", label) for wanted, label in zip(path, labels, strict=True))
+def matching(condition: MatchCondition) -> Callable[[Namespace], bool]:
+    """What decides whether a namespace begins or ends as *condition* says; `*` stands for exactly one label."""
+    path, at_end = tuple(condition.path), condition.match_type == "suffix"
+    piece = slice(-len(path), None) if at_end and path else slice(len(path))
+    if "*" not in path:
+        return lambda namespace: namespace[piece] == path
+
+    def matches(namespace: Namespace) -> bool:
+        labels = namespace[piece]
+        return len(labels) == len(path) and all(
+            wanted in ("*", label) for wanted, label in zip(path, labels, strict=True)
+        )
+
+    return matches
 
 
 def common_prefix(conditions: Iterable[MatchCondition]) -> Namespace:

@@ -34,7 +34,7 @@ from ai_memory_integrations.errors import BackendError, ConfigurationError, Inva
 from ai_memory_integrations.json_copies import copied
 from ai_memory_integrations.langgraph.core_memory import CoreMemoryNamespaces
 from ai_memory_integrations.langgraph.filters import Accept, accepting, hints
-from ai_memory_integrations.langgraph.namespaces import ROOT, Namespace, checked, common_prefix, matches
+from ai_memory_integrations.langgraph.namespaces import ROOT, Namespace, checked, common_prefix, matching
 from ai_memory_integrations.langgraph.searching import (
     CosineSearch,
     HybridSearch,
@@ -375,7 +375,9 @@ class CoreMemoryStore(BaseStore):
             )
         else:
             found = self._items.list_namespaces(prefix, omit_expired=self._omit_expired)
-        fitting = [place for place in found if all(matches(place, condition) for condition in conditions)]
+        fitting = found
+        for matches in map(matching, conditions):
+            fitting = list(filter(matches, fitting))
         if op.max_depth is not None:
             fitting = list(dict.fromkeys(place[: op.max_depth] for place in fitting))
         return fitting[op.offset : op.offset + op.limit]
