@@ -53,15 +53,19 @@ def create_memory_tools(
 
 
 def _langchain_tool(tool: MemoryTool, memory: Memory, subject: SubjectSource | None) -> BaseTool:
-    def use(config: RunnableConfig, runtime: ToolRuntime[Any, Any] = _NO_RUNTIME, **arguments: Any) -> str:
+    def use(*given: Any, config: RunnableConfig, runtime: ToolRuntime[Any, Any] = _NO_RUNTIME, **arguments: Any) -> str:
+        # A tool that is invoked with a string gets it by its place, and not by name.
+        arguments = {**dict(zip(tool.arguments.model_fields, given, strict=False)), **arguments}
         bound = memory.for_subject(subject_of(memory, subject, config, _injected(runtime)))
         try:
             return tool.use(bound, **arguments)
         except ToolError as error:
             raise ToolException(str(error)) from error
 
-    async def ause(config: RunnableConfig, runtime: ToolRuntime[Any, Any] = _NO_RUNTIME, **arguments: Any) -> str:
-        return await memory.aio.run(use, config, runtime, **arguments)
+    async def ause(
+        *given: Any, config: RunnableConfig, runtime: ToolRuntime[Any, Any] = _NO_RUNTIME, **arguments: Any
+    ) -> str:
+        return await memory.aio.run(use, *given, config=config, runtime=runtime, **arguments)
 
     return StructuredTool(
         name=tool.name,

@@ -26,6 +26,7 @@ from ai_memory_integrations.langgraph.state import MemoryContext, value_of
 from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.outbox import Outbox
 from ai_memory_integrations.prompt import render_blocks, render_passages
+from ai_memory_integrations.recalling import recalled as worth_recalling
 from ai_memory_integrations.subjects import SubjectSource, check_source
 from ai_memory_integrations.turns import turn_start
 from ai_memory_integrations.types import Message
@@ -77,8 +78,12 @@ class InjectNode(RunnableLambda[Any, dict[str, Any]]):
         if query and self._recall:
             # What stands in the conversation anyway is not recalled into it.
             there = {each.text for each in messages}
-            found = memory.search_passages(query, limit=self._recall * 4)
-            recalled = render_passages([each for each in found if each.text not in there][: self._recall])
+            found = worth_recalling(
+                lambda limit: memory.search_passages(query, limit=limit),
+                self._recall,
+                leave_out=lambda passage: passage.text in there,
+            )
+            recalled = render_passages(found)
         return MemoryContext(blocks=render_blocks(memory.list_blocks()), recalled=recalled)
 
 

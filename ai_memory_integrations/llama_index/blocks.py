@@ -18,6 +18,7 @@ from ai_memory_integrations.llama_index.shorten import shortened
 from ai_memory_integrations.llama_index.tokens import count_text, tokenizer
 from ai_memory_integrations.memory import Memory
 from ai_memory_integrations.prompt import render_blocks, render_passages
+from ai_memory_integrations.recalling import recalled
 from ai_memory_integrations.subjects import SubjectSource
 from ai_memory_integrations.types import DEFAULT_THREAD
 
@@ -101,15 +102,17 @@ class ArchivalMemoryBlock(_MemoryBlock):
         if not query.strip():
             return ""
         shown = {known for message in messages or () if (known := convert.message_id(message))}
+        texts = {message.content for message in messages or ()}
+        thread_id = (session_id or DEFAULT_THREAD) if self.scope == "session" else None
+        memory = self._bound.memory.for_subject(subject_id)
         with self._outages.passing("no passages were recalled", self.on_error):
-            found = await self._bound.memory.aio.search_passages(
-                query,
-                thread_id=(session_id or DEFAULT_THREAD) if self.scope == "session" else None,
-                limit=self.similarity_top_k + len(shown),
-                subject_id=subject_id,
+            found = await memory.aio.run(
+                recalled,
+                lambda limit: memory.search_passages(query, thread_id=thread_id, limit=limit),
+                self.similarity_top_k,
+                leave_out=lambda passage: passage.message_id in shown or passage.text in texts,
             )
-            new = [passage for passage in found if passage.message_id not in shown]
-            return render_passages(new[: self.similarity_top_k])
+            return render_passages(found)
         return ""
 
 

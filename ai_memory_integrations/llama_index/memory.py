@@ -32,6 +32,7 @@ from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.opened import Place, place_of, reopened
 from ai_memory_integrations.outbox import Outbox
 from ai_memory_integrations.prompt import render_blocks, render_passages
+from ai_memory_integrations.recalling import recalled
 from ai_memory_integrations.subjects import SubjectSource
 from ai_memory_integrations.types import DEFAULT_THREAD, Message, Passage
 
@@ -223,19 +224,24 @@ class CoreMemory(BaseMemory):
             blocks = render_blocks(self.memory.list_blocks(self.subject_id))
             if query.strip() and self.recall:
                 window = choose(items, budget - count_text(blocks, self.tokenizer_fn))
-                passages = self._search(query, {message.id for message in window.shown})
+                passages = self._search(query, window.shown)
         if state.outages.count == before:
             state.turn = turn, blocks, passages
         return blocks, passages
 
-    def _search(self, query: str, shown: set[str]) -> list[Passage]:
+    def _search(self, query: str, shown: Sequence[Message]) -> list[Passage]:
         """Passages that are not in the window anyway, at most a quarter of all tokens."""
-        found = self.memory.search_passages(query, limit=self.recall + len(shown), subject_id=self.subject_id)
+        ids, texts = {message.id for message in shown}, {message.text for message in shown}
+        found = recalled(
+            lambda limit: self.memory.search_passages(query, limit=limit, subject_id=self.subject_id),
+            self.recall * 2,  # some may be too long
+            leave_out=lambda passage: (
+                passage.text in texts or (passage.thread_id == self.session_id and passage.message_id in ids)
+            ),
+        )
         room = self.token_limit // 4
         chosen: list[Passage] = []
         for passage in found:
-            if passage.thread_id == self.session_id and passage.message_id in shown:
-                continue
             cost = count_text(passage.text, self.tokenizer_fn)
             if cost <= room and len(chosen) < self.recall:
                 room -= cost

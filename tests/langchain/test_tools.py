@@ -64,11 +64,17 @@ class TestToolsStandardIntegration(BoundTool, ToolsIntegrationTests):
     pass
 
 
-def use(way: str, tool: BaseTool, arguments: dict[str, Any], user_id: str = "sarah") -> str:
+def use(way: str, tool: BaseTool, arguments: dict[str, Any] | str, user_id: str = "sarah") -> str:
     config = called_by(user_id)
     result = reach(way, lambda: tool.invoke(arguments, config), lambda: tool.ainvoke(arguments, config))
     assert isinstance(result, str)
     return result
+
+
+def test_a_tool_may_be_called_with_the_text_of_its_first_argument(way: str, tools: dict[str, BaseTool]) -> None:
+    use(way, tools["archive_memory"], "Likes tea.")
+    assert "Likes tea." in use(way, tools["search_memory"], "tea")
+    assert "text: Field required" in use(way, tools["append_memory"], "human")
 
 
 def test_a_block_is_written_read_corrected_and_rewritten(way: str, tools: dict[str, BaseTool], memory: Memory) -> None:

@@ -1,0 +1,30 @@
+"""What is worth recalling into a conversation, for adapters that put it there unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ai_memory_integrations.types import Passage
+
+_FIRST_LOOK = 4
+_FURTHEST_LOOK = 1000
+
+
+def recalled(
+    search: Callable[[int], Sequence[Passage]], count: int, *, leave_out: Callable[[Passage], bool]
+) -> list[Passage]:
+    """At most *count* of the passages that *search* finds when it is given a limit, in its order: none to *leave_out*,
+    and of those that say the same the first.
+
+    People ask the same again and again. So where little is left of what was found, more is looked for, up to a bound.
+    """
+    limit = count * _FIRST_LOOK
+    while True:
+        found = search(limit)
+        said: dict[str, Passage] = {}
+        for passage in found:
+            if not leave_out(passage):
+                said.setdefault(passage.text, passage)
+        if len(said) >= count or len(found) < limit or limit >= _FURTHEST_LOOK:
+            return list(said.values())[:count]
+        limit *= _FIRST_LOOK
