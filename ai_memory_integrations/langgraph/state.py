@@ -67,4 +67,6 @@ def _with_part(message: BaseMessage, text: str) -> BaseMessage:
     content: str | Sequence[Any] = message.content
     if isinstance(content, str):
         return message.model_copy(update={"content": f"{content}\n\n{text}" if content else text})
-    return message.model_copy(update={"content": [*content, {"type": "text", "text": text}]})
+    # A blank line between the parts, because not every provider's class puts one there.
+    part = {"type": "text", "text": f"\n\n{text}" if content else text}
+    return message.model_copy(update={"content": [*content, part]})

@@ -200,7 +200,8 @@ def test_blocks_end_the_system_message_and_the_state_stays_as_it_is() -> None:
 def test_the_states_own_system_message_keeps_its_parts_with_their_cache_marks() -> None:
     part = {"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}}
     state = MemoryState(messages=[SystemMessage([part]), HumanMessage("hi")], memory=context("BLOCKS"))
-    assert with_memory(state)[0].content == [part, {"type": "text", "text": "BLOCKS"}]
+    assert with_memory(state)[0].content == [part, {"type": "text", "text": "\n\nBLOCKS"}]
+    assert with_memory(state)[0].text == "Be kind.\n\nBLOCKS"
     assert len(with_memory(state, system=SystemMessage("First."))) == 3
 
 
