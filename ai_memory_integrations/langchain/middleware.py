@@ -203,8 +203,10 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
         turn = self._turns.end(state.get("ai_memory_turn", ""))
         if not self._record or not state["messages"]:
             return None
-        subject_id = subject_of(self.memory, self._subject)
-        if (begun_by := state.get("ai_memory_subject", subject_id)) != subject_id:
+        subject_id, new = subject_of(self.memory, self._subject), _unrecorded(state)
+        # Whose turn it is stands there also behind a turn that ended, where another middleware answers before this one.
+        unfinished = any(each.id == state.get("ai_memory_begun") for each in new)
+        if unfinished and (begun_by := state.get("ai_memory_subject", subject_id)) != subject_id:
             logger.warning(
                 "a turn of subject %r in thread %r was ended in a call for subject %r: it is recorded with the next "
                 "turn of %r there. Resume a turn with the subject it began with",
@@ -215,7 +217,7 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
             )
             return None
         begun_with = turn.begun_with if turn else ()
-        if not self._keep([*begun_with, *_unrecorded(state)]):
+        if not self._keep([*begun_with, *new]):
             return None
         return {"ai_memory_recorded": state["messages"][-1].id or ""}
 

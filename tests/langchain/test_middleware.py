@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import HumanInTheLoopMiddleware, SummarizationMiddleware
+from langchain.agents.middleware import HumanInTheLoopMiddleware, SummarizationMiddleware, before_agent
 from langchain_calls import asks_for, called_by
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
@@ -511,6 +511,21 @@ class TestSubjects:
             turn(way, agent, str(n), called_by(user))
         assert kept(memory, "user_alice") == ["0", "You said: 0", "3", "You said: 3"]
         assert kept(memory, "user_bob") == ["1", "You said: 1", "2", "You said: 2"]
+
+    def test_a_turn_that_another_middleware_answers_is_recorded_for_the_subject_that_spoke(
+        self, way: str, memory: Memory
+    ) -> None:
+        @before_agent(can_jump_to=["end"])
+        def refuse(state: Any, runtime: Any) -> dict[str, Any] | None:
+            said = state["messages"][-1].text
+            return {"messages": [AIMessage("No.")], "jump_to": "end"} if "bomb" in said else None
+
+        agent = create_agent(echoing(), middleware=[refuse, CoreMemoryMiddleware(memory)], checkpointer=InMemorySaver())
+        turn(way, agent, "hi", called_by("alice"))
+        turn(way, agent, "a bomb", called_by("bob"))
+        turn(way, agent, "bye", called_by("alice"))
+        assert kept(memory, "user_bob") == ["a bomb", "No."]
+        assert kept(memory, "user_alice") == ["hi", "You said: hi", "bye", "You said: bye"]
 
     def test_a_thread_id_that_cannot_be_kept_is_refused_before_there_is_an_answer(self, memory: Memory) -> None:
         model = echoing()
