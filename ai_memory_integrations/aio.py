@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Iterable
-from os import PathLike
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
@@ -29,6 +28,17 @@ def _awaited(
     return functools.update_wrapper(call, method)
 
 
+def _made_as(
+    like: Callable[Concatenate[Memory, P], None],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[AsyncMemory, P], None]]:
+    """Gives an `__init__` the arguments of another, for readers and type checkers."""
+
+    def typed(init: Callable[..., None]) -> Callable[Concatenate[AsyncMemory, P], None]:
+        return functools.update_wrapper(init, like)
+
+    return typed
+
+
 class AsyncMemory:
     """`Memory`, awaitable: made with the same arguments, or reached as `memory.aio`.
 
@@ -36,8 +46,9 @@ class AsyncMemory:
     it waits for a run.
     """
 
-    def __init__(self, url: str | PathLike[str] | None = None, **options: Any) -> None:
-        self._memory = Memory(url, **options)
+    @_made_as(Memory.__init__)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._memory = Memory(*args, **options)
 
     @classmethod
     def over(cls, memory: Memory) -> Self:

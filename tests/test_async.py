@@ -34,6 +34,12 @@ def test_async_memory_mirrors_memory(name: str) -> None:
         assert inspect.signature(blocking) == inspect.signature(awaited)
 
 
+def test_async_memory_is_made_with_the_arguments_of_memory_and_no_others() -> None:
+    assert inspect.signature(Memory) == inspect.signature(AsyncMemory)
+    with pytest.raises(TypeError, match="embeder"):
+        AsyncMemory(":memory:", embeder=False)  # type: ignore[call-arg]  # a type checker sees it as well
+
+
 def test_every_public_name_of_the_mirror_is_one_of_memory() -> None:
     extra = {name for name in vars(AsyncMemory) if not name.startswith("_")} - set(dir(Memory))
     assert extra == {"over", "blocking", "run"}
