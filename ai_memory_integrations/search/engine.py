@@ -7,14 +7,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import repeat
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ai_memory_integrations.errors import InvalidInputError
 from ai_memory_integrations.search.ranking import Ranking, rank
-from ai_memory_integrations.search.scoring import WEIGHTS, Mask, Weights, best, finite
+from ai_memory_integrations.search.scoring import WEIGHTS, Mask, Weights, best
 from ai_memory_integrations.search.snapshot import NEVER, IndexDelta, IndexState, Snapshot
 from ai_memory_integrations.types import PassageQuery
 
@@ -152,7 +152,8 @@ class SearchEngine:
 def _checked(vector: Sequence[float], snapshot: Snapshot) -> np.ndarray[Any, np.dtype[np.float32]] | None:
     """The query's vector brought to length 1; None when it is all zeros or there is nothing to compare it with."""
     asked = np.asarray(vector, np.float32)
-    if not finite(asked):
+    square = np.vdot(asked, asked)
+    if not isfinite(square) and not np.isfinite(asked).all():
         raise InvalidInputError("the query's vector holds values that are not finite numbers: check the embedder")
     if snapshot.vectors is None:
         return None
@@ -162,7 +163,7 @@ def _checked(vector: Sequence[float], snapshot: Snapshot) -> np.ndarray[Any, np.
             f"the query's vector has {asked.size} dimensions, the passages' have {stored}: they come from different "
             "embedders; run: ai-memory reindex"
         )
-    norm = sqrt(asked @ asked)
+    norm = sqrt(square)
     return asked / norm if norm > 0 else None
 
 

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from ai_memory_integrations.errors import BackendError
 from ai_memory_integrations.forking import at_work
 from ai_memory_integrations.ports import Embedder, EmbedderRecord, Unembedded, VectorIndex
-from ai_memory_integrations.search.scoring import finite
 from ai_memory_integrations.search.snapshot import unit_rows
 from ai_memory_integrations.search.text import without_names
 
@@ -174,6 +174,7 @@ class Indexer:
 def _checked(rows: NDArray[np.float32], count: int, embedder: Embedder) -> NDArray[np.float32]:
     if rows.shape != (count, embedder.dimension):
         raise ValueError(f"expected {count} vectors of {embedder.dimension} numbers, got shape {rows.shape}")
-    if not finite(rows):
+    # The sum of the squares nearly always tells, in fewer calls.
+    if not isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():
         raise ValueError("a vector holds a number that is not finite")
     return rows
