@@ -95,12 +95,14 @@ def to_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def from_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The records on lines of JSON; empty lines are skipped. Raises: TransferError, which names the line."""
+    """The records on lines of JSON; empty lines are skipped, and a byte order mark that an editor put before the first.
+    Raises: TransferError, which names the line."""
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        text = line.removeprefix("\ufeff") if number == 1 else line
+        if not text.strip():
             continue
         try:
-            record = json.loads(line)
+            record = json.loads(text)
         except ValueError as error:
             raise TransferError(f"line {number} is not JSON: {error}") from error
         if not isinstance(record, dict):

@@ -29,7 +29,7 @@ from ai_memory_integrations.cli.screen import (
     spinner,
     table,
 )
-from ai_memory_integrations.errors import InvalidInputError, SubjectNotFoundError
+from ai_memory_integrations.errors import AIMemoryError, InvalidInputError, SubjectNotFoundError
 from ai_memory_integrations.types import BlockVersion, Run, RunState, Usage
 
 app = typer.Typer(
@@ -330,19 +330,27 @@ def import_(
 
 @contextmanager
 def _opened(path: Path | None, mode: Literal["r", "x"]) -> Iterator[TextIO]:
-    """A file, or standard input or output; what goes wrong with a file is an error of this package."""
+    """A file, or standard input or output; what goes wrong with a file is an error of this package. One that could not
+    be written whole is removed."""
+    name = path or f"standard {'input' if mode == 'r' else 'output'}"
+    made = False
     try:
         if path is None:
-            yield in_utf8(sys.stdin if mode == "r" else sys.stdout)
+            stream = in_utf8(sys.stdin if mode == "r" else sys.stdout)
+            yield stream
+            stream.flush()
             return
-        try:
-            file = path.open(mode, encoding="utf-8")
-        except OSError as error:
-            raise InvalidInputError(f"{path}: {error.strerror or error}") from error
-        with file:
+        with path.open(mode, encoding="utf-8") as file:
+            made = mode == "x"
             yield cast("TextIO", file)
+    except (AIMemoryError, BrokenPipeError):  # nobody reads on: that is no failure
+        raise
+    except OSError as error:
+        if made and path is not None:
+            path.unlink(missing_ok=True)
+        raise InvalidInputError(f"{name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{path or 'standard input'} is not UTF-8 text: {error.reason}") from error
+        raise InvalidInputError(f"{name} is not UTF-8 text: {error.reason}") from error
 
 
 @app.command()

@@ -308,6 +308,37 @@ def test_import_refuses_a_subject_that_is_there_unless_it_is_merged(
     assert command("--url", file, "export", "sarah").out == lines
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as Unix does")
+def test_an_export_that_finds_no_room_says_so_and_leaves_no_part_of_it(tmp_path: Path) -> None:
+    import resource
+
+    path, exported = str(tmp_path / "memory.db"), tmp_path / "sarah.jsonl"
+    with Memory(path, subject_id="sarah", learning="off", embedder=False) as memory:
+        memory.add_messages([{"role": "user", "content": "x" * 5000} for _ in range(200)], skip_vector_storage=True)
+    call = partial(
+        subprocess.run,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
+    )
+
+    result = call(
+        [sys.executable, "-m", "ai_memory_integrations.cli", "--url", path, "export", "sarah", "-o", exported]
+    )
+
+    assert (result.returncode, result.stderr) == (1, f"ai-memory: {exported}: File too large\n")
+    assert not exported.exists()
+
+
+def test_an_export_that_an_editor_saved_with_its_marks_is_read(command: Command, file: Path, tmp_path: Path) -> None:
+    edited = tmp_path / "edited.jsonl"
+    lines = command("--url", file, "export", "sarah").out
+    edited.write_text("\ufeff" + lines.replace("\n", "\r\n"), "utf-8", newline="")
+
+    assert command("--url", tmp_path / "other.db", "import", edited).code == 0
+    assert command("--url", tmp_path / "other.db", "export", "sarah").out == lines
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_json_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path, encoding: str) -> None:
     path, said = str(tmp_path / "memory.db"), "My name is Jürgen 😀"
