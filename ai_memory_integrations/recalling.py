@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ai_memory_integrations.parts import LONGEST, split
 from ai_memory_integrations.types import Passage
 
 _FIRST_LOOK = 4
@@ -11,10 +12,11 @@ _FURTHEST_LOOK = 1000
 
 
 def recalled(
-    search: Callable[[int], Sequence[Passage]], count: int, *, leave_out: Callable[[Passage], bool]
+    search: Callable[[int], Sequence[Passage]], query: str, count: int, *, leave_out: Callable[[Passage], bool]
 ) -> list[Passage]:
     """At most *count* of the passages that *search* finds when it is given a limit, in its order: none to *leave_out*,
-    and of those that say the same the first.
+    and of those that say the same the first. Of a long one, such as a document that somebody pasted into a chat, the
+    part that fits *query* best, with "…" for the rest.
 
     People ask the same again and again. So where little is left of what was found, more is looked for, up to a bound.
     """
@@ -26,5 +28,18 @@ def recalled(
             if not leave_out(passage):
                 said.setdefault(passage.text, passage)
         if len(said) >= count or len(found) < limit or limit >= _FURTHEST_LOOK:
-            return list(said.values())[:count]
+            return [_excerpt(passage, query) for passage in list(said.values())[:count]]
         limit *= _FIRST_LOOK
+
+
+def _excerpt(passage: Passage, query: str) -> Passage:
+    if len(passage.text) <= LONGEST:
+        return passage
+    from ai_memory_integrations.search.text import STOP_WORDS, words_of
+
+    asked = set(words_of(query)) - STOP_WORDS
+    whole = passage.text
+    best = max(split(whole), key=lambda part: len(asked.intersection(words_of(whole[part.start : part.end]))))
+    text = whole[best.start : best.end].strip()
+    before, behind = "… " if best.start else "", " …" if best.end < len(whole) else ""
+    return passage.model_copy(update={"text": f"{before}{text}{behind}"})

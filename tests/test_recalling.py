@@ -69,3 +69,14 @@ class TestRecall:
         text = recall(memory)
         assert "Miso" in text
         assert text.count("How is the cat called?") == 1
+
+    def test_of_a_long_text_the_part_that_fits_the_question_is_recalled(
+        self, memory: Memory, recall: Callable[[Memory], str]
+    ) -> None:
+        filler = "The weather was fine and nothing else was to be seen that day. " * 400
+        pasted = f"{filler}\n\nSince the spring her cat is called Miso.\n\n{filler}"
+        memory.add_messages([{"role": "user", "content": pasted}], thread_id="earlier")
+        text = recall(memory)
+        assert "her cat is called Miso." in text
+        assert "… " in text
+        assert len(text) < 3000

@@ -249,6 +249,7 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
                 there = {each.text for each in messages}
                 found = worth_recalling(
                     lambda limit: memory.search_passages(query, limit=limit),
+                    query,
                     self._recall,
                     leave_out=lambda passage: passage.text in there,
                 )

@@ -80,6 +80,7 @@ class InjectNode(RunnableLambda[Any, dict[str, Any]]):
             there = {each.text for each in messages}
             found = worth_recalling(
                 lambda limit: memory.search_passages(query, limit=limit),
+                query,
                 self._recall,
                 leave_out=lambda passage: passage.text in there,
             )

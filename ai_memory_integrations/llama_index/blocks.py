@@ -109,6 +109,7 @@ class ArchivalMemoryBlock(_MemoryBlock):
             found = await memory.aio.run(
                 recalled,
                 lambda limit: memory.search_passages(query, thread_id=thread_id, limit=limit),
+                query,
                 self.similarity_top_k,
                 leave_out=lambda passage: passage.message_id in shown or passage.text in texts,
             )

@@ -234,6 +234,7 @@ class CoreMemory(BaseMemory):
         ids, texts = {message.id for message in shown}, {message.text for message in shown}
         found = recalled(
             lambda limit: self.memory.search_passages(query, limit=limit, subject_id=self.subject_id),
+            query,
             self.recall * 2,  # some may be too long
             leave_out=lambda passage: (
                 passage.text in texts or (passage.thread_id == self.session_id and passage.message_id in ids)
