@@ -9,6 +9,9 @@ from ai_memory_integrations.errors import ConfigurationError, LearningError
 from ai_memory_integrations.ports import ContextLearner, Learner, RunLearner
 from ai_memory_integrations.types import Block, Edit, Learned, LearningPolicy, Message, Run
 
+Ask = Callable[[Run, Sequence[Block], Sequence[Message], Sequence[Message]], Learned]
+"""A run, blocks, the batch and what was said before it, to what a learner makes of them."""
+
 LearnFunction = Callable[[Sequence[Block], Sequence[Message]], Learned | Iterable[Edit]]
 
 
@@ -31,19 +34,15 @@ class FunctionLearner:
         return f"FunctionLearner({self.name})"
 
 
-def learned_by(
-    learner: Learner,
-    run: Run,
-    blocks: Sequence[Block],
-    messages: Sequence[Message],
-    before: Sequence[Message] = (),
-) -> Learned:
-    """What *learner* makes of them. Raises: LearningError when it answers with something else than edits."""
+def asking(learner: Learner) -> Ask:
+    """How *learner* is asked for its edits, found out once: to look whether it is of a protocol takes Python 3.11 as
+    long as the default learner takes for a message. What comes of it raises LearningError when the learner answers
+    with something else than edits."""
     if isinstance(learner, RunLearner):
-        return _learned(learner.learn_run(run, blocks, messages))
+        return lambda run, blocks, messages, before: _learned(learner.learn_run(run, blocks, messages))
     if isinstance(learner, ContextLearner):
-        return _learned(learner.learn_after(before, blocks, messages))
-    return _learned(learner.learn(blocks, messages))
+        return lambda run, blocks, messages, before: _learned(learner.learn_after(before, blocks, messages))
+    return lambda run, blocks, messages, before: _learned(learner.learn(blocks, messages))
 
 
 def _learned(answer: object) -> Learned:

@@ -26,7 +26,7 @@ from ai_memory_integrations.errors import (
 from ai_memory_integrations.forking import at_work
 from ai_memory_integrations.learning import edits
 from ai_memory_integrations.learning.failures import LONGEST_WAIT
-from ai_memory_integrations.learning.function import learned_by
+from ai_memory_integrations.learning.function import asking
 from ai_memory_integrations.ports import Backend, Change, Claim, ContextLearner, Journal, Learner, RunLearner
 from ai_memory_integrations.types import Archive, Block, Learned, LearningPolicy, Message, Passage, Usage
 
@@ -60,6 +60,9 @@ class Scheduler:
         self._backend = backend
         self._journal = journal
         self._learner = learner
+        self._ask = asking(learner)
+        self._knows_runs = isinstance(learner, RunLearner)
+        self._wants_context = isinstance(learner, ContextLearner) and not self._knows_runs
         self._policy = policy
         self._owner = owner
         self._archived = archived
@@ -166,11 +169,11 @@ class Scheduler:
     def _learn(self, seen: Sequence[Block], claim: Claim, before: Sequence[Message]) -> Learned:
         if not claim.messages:
             return Learned()
-        return contextvars.Context().run(learned_by, self._learner, claim.run, seen, claim.messages, before)
+        return contextvars.Context().run(self._ask, claim.run, seen, claim.messages, before)
 
     def _before(self, claim: Claim) -> list[Message]:
         """What was said in the threads of a batch directly before it, for a learner that asks for it."""
-        if not isinstance(self._learner, ContextLearner) or isinstance(self._learner, RunLearner):
+        if not self._wants_context:
             return []
         first: dict[str, str] = {}
         for message in claim.messages:
@@ -184,7 +187,7 @@ class Scheduler:
         ]
 
     def _seen(self, subject_id: str) -> tuple[Block, ...]:
-        if not isinstance(self._learner, RunLearner):
+        if not self._knows_runs:
             return tuple(self._backend.list_blocks(subject_id))
         with self._journal.transaction():  # a request less: this learner's agent has the blocks already
             return tuple(self._backend.list_blocks(subject_id))
