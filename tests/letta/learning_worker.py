@@ -19,9 +19,11 @@ def fact(number: int) -> str:
     return f"I like fruit{number:04}x"
 
 
-def say_and_learn(url: str, journal: str, subjects: list[str], numbers: range, acknowledged: Connection) -> None:
+def say_and_learn(
+    url: str, journal: str, exclusive: bool, subjects: list[str], numbers: range, acknowledged: Connection
+) -> None:
     """Say facts, learn them in the background, and say which are kept; until killed."""
-    with memory_at(url, journal, BATCHED, patience=PATIENT) as memory:
+    with memory_at(url, journal, BATCHED, patience=PATIENT, exclusive=exclusive) as memory:
         acknowledged.send([])
         for number in numbers:
             subject = random.choice(subjects)
@@ -32,9 +34,9 @@ def say_and_learn(url: str, journal: str, subjects: list[str], numbers: range, a
             memory.drain(timeout=1.0)
 
 
-def learn(url: str, journal: str, done: Connection) -> None:
+def learn(url: str, journal: str, exclusive: bool, done: Connection) -> None:
     """Learn whatever waits, and say so."""
-    with memory_at(url, journal, BATCHED, patience=PATIENT) as memory:
+    with memory_at(url, journal, BATCHED, patience=PATIENT, exclusive=exclusive) as memory:
         done.send(memory.drain(timeout=200))
 
 

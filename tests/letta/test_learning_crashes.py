@@ -33,15 +33,17 @@ KILLS = ROUNDS if STRESS else 4
 FACTS = 12
 
 
+@pytest.mark.parametrize("exclusive", [False, True], ids=["", "exclusive"])
 def test_what_was_acknowledged_is_learnt_once_whenever_the_learning_process_is_killed(
-    letta_proxy: Proxy, letta_client: Letta, tmp_path: Path
+    letta_proxy: Proxy, letta_client: Letta, tmp_path: Path, exclusive: bool
 ) -> None:
     journal = str(tmp_path / "journal.db")
     subjects = [f"user_{uuid4().hex}" for _ in range(3)]
     acknowledged: list[tuple[str, int]] = []
-    for number in range(KILLS):
+    kills = KILLS if STRESS or not exclusive else 2
+    for number in range(kills):
         numbers = range(number * FACTS, (number + 1) * FACTS)
-        process, answers = _start(say_and_learn, letta_proxy.url, journal, subjects, numbers)
+        process, answers = _start(say_and_learn, letta_proxy.url, journal, exclusive, subjects, numbers)
         answers.recv()  # it is at work
         # Half of them as soon as something is being sent, which is where it matters; the others at any time.
         sent = letta_proxy.count("POST", "*/messages/async")
@@ -53,17 +55,18 @@ def test_what_was_acknowledged_is_learnt_once_whenever_the_learning_process_is_k
         process.kill()
         process.join()
         acknowledged += _rest(answers)
-    process, done = _start(learn, letta_proxy.url, journal)
+    process, done = _start(learn, letta_proxy.url, journal, exclusive)
     assert done.recv() is True
     process.join()
-    with memory_at(letta_proxy.url, journal, BATCHED) as memory:
+    with memory_at(letta_proxy.url, journal, BATCHED, exclusive=exclusive) as memory:
         assert memory.stats().waiting == memory.stats().failed == 0
         _check(memory, letta_client, subjects, acknowledged)
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
 
 
+@pytest.mark.parametrize("exclusive", [False, True], ids=["", "exclusive"])
 def test_a_batch_that_a_killed_process_had_sent_is_taken_up_with_what_was_written_meanwhile(
-    letta_proxy: Proxy, letta_client: Letta, tmp_path: Path, subject: str, go: Path
+    letta_proxy: Proxy, letta_client: Letta, tmp_path: Path, subject: str, go: Path, exclusive: bool
 ) -> None:
     journal = str(tmp_path / "journal.db")
     with memory_at(letta_proxy.url, journal, "off") as memory:
@@ -71,11 +74,11 @@ def test_a_batch_that_a_killed_process_had_sent_is_taken_up_with_what_was_writte
         memory.update_memory("human", "Name: Sarah\nCity: Rome", subject_id=subject)
         memory.add_messages(subject, said(f"{fact(1)} [[until={go}]]"))
         agent = agent_of(memory, subject)
-    process, _ = _start(learn, letta_proxy.url, journal)
+    process, _ = _start(learn, letta_proxy.url, journal, exclusive)
     wait_until(lambda: len(letta_client.runs.list(agent_id=agent, active=True).items) == 1)
     process.kill()
     process.join()
-    with memory_at(letta_proxy.url, journal, BATCHED) as memory:
+    with memory_at(letta_proxy.url, journal, BATCHED, exclusive=exclusive) as memory:
         memory.replace_memory("human", "City: Rome", "City: Lisbon", subject_id=subject)
         memory.append_memory("human", "By the application", subject_id=subject)
         go.touch()

@@ -65,15 +65,22 @@ FAULTS: dict[str, Callable[[Proxy], None]] = {
 }
 
 
+@pytest.mark.parametrize("exclusive", [False, True], ids=["", "exclusive"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_batch_is_learnt_once_whatever_breaks(
-    opened: Callable[..., Memory], letta_proxy: Proxy, letta_client: Letta, subject: str, fault: str
+    opened: Callable[..., Memory],
+    letta_proxy: Proxy,
+    letta_client: Letta,
+    subject: str,
+    fault: str,
+    exclusive: bool,
 ) -> None:
-    memory = opened()
+    memory = opened(exclusive=exclusive)
     memory.initialize_user_memory(subject)
     FAULTS[fault](letta_proxy)
     run = memory.wait_for_run(memory.add_messages(subject, said("I love cats")), PATIENCE)
     assert run.state == "completed"
+    wait_until(lambda: human(memory, subject) != "")  # while a read fails it tells what was seen last
     assert human(memory, subject).count("I love cats") == 1
     assert value_at(letta_client, agent_of(memory, subject)) == human(memory, subject)
     assert batches(letta_client, agent_of(memory, subject)) == Counter({f"ami:{run.id}.1": 1})
