@@ -211,6 +211,21 @@ def test_another_process_reads_what_this_one_left_unread(
         assert other.memory_history("human", subject)[-1].run_id == run.id
 
 
+def test_what_nobody_has_read_goes_with_an_agent_that_is_removed_at_letta(
+    memory: Memory, letta_client: Letta, subject: str
+) -> None:
+    learnt(memory, subject, "I love cats")
+    human(memory, subject)
+    learnt(memory, subject, "I live in Rome")
+    letta_client.agents.delete(agent_of(memory, subject))
+    assert "I love cats" in human(memory, subject)
+    memory.append_memory("human", "By the application", subject_id=subject)
+    learnt(memory, subject, "I like tea")
+    known = [text in human(memory, subject) for text in ("I love cats", "By the application", "I like tea")]
+    assert known == [True] * 3
+    assert value_at(letta_client, agent_of(memory, subject)) == human(memory, subject)
+
+
 def test_a_process_that_is_not_exclusive_reads_before_it_learns(opened: Callable[..., Memory], subject: str) -> None:
     first = learnt(opened(), subject, "I love cats")
     other = opened(exclusive=False)

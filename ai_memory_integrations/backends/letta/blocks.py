@@ -270,8 +270,10 @@ class Blocks:
 
     def _read_unread(self, subject_id: str) -> None:
         agent_id = self._agents.known(subject_id)
-        if agent_id is not None and not self._is_learning(subject_id):
+        if agent_id is not None:
             self._read(subject_id, agent_id)
+        else:  # it went with its agent
+            self._notes.put(subject_id, UNREAD, None)
 
     def _plan(self, subject_id: str) -> bool:
         """Whether something is to be sent now; the mark goes when there is nothing."""
