@@ -153,8 +153,8 @@ class ItemSnapshot:
     def _scores(self, ranking: ItemRanking) -> tuple[Scores, Mask]:
         """The score of every row, and which rows have one."""
         semantic, embedded = self._cosines(ranking.vector)
-        if not ranking.lexical:
-            return semantic, embedded
+        if not ranking.lexical:  # vectors of 16 bits are not quite of length 1, and a cosine is never past it
+            return np.clip(semantic, -1, 1, out=semantic), embedded
         lexical, coverage = self._lexical(ranking.text)
         if not embedded.any():
             return lexical, lexical > 0

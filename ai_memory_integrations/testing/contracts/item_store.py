@@ -466,6 +466,15 @@ class BaseStoreContract:
         for query, score in (("apple", 0.5**0.5), ("green", 1.0), ("pear", 0.5**0.5), ("blue", 0.0)):
             assert store.search(("a",), query=query)[0].score == pytest.approx(score, abs=1e-3)
 
+    def test_a_score_is_a_cosine_also_where_rounding_would_carry_it_past_one(self, indexed: Calls) -> None:
+        texts = [" ".join(f"word{n}" for n in range(count)) for count in range(1, 12)]
+        for text in texts:
+            indexed.put(("a",), text, {"text": text}, index=["text"])
+        for text in texts:
+            best = indexed.search(("a",), query=text)[0].score
+            assert best is not None
+            assert 0.999 < best <= 1.0
+
     def test_the_whole_value_is_embedded_when_no_fields_are_named(self, indexed: Calls) -> None:
         indexed.put(("a",), "k1", {"title": "red apple"})
         indexed.put(("a",), "k2", {"body": "blue car"})
