@@ -41,7 +41,8 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
     appears through messages or a framework. *learner* turns messages into edits (default: Letta's agents on Letta,
     elsewhere rules without a model), *learning* says when (`"background"`, `"inline"`, `"off"` or a `LearningPolicy`).
     *embedder* gives search meaning (default: the local one when installed; False: none). *backend* is an open store of
-    one's own.
+    one's own. *journal* is the URL or path of the SQL store in which memory on Letta keeps messages and runs; elsewhere
+    they are in the same database as everything.
 
     Nothing is opened before the first call, so a `Memory` may stand at module level and cross a fork. It may be used
     from any thread; `aio` is its awaitable mirror.
@@ -61,6 +62,7 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
         learner: Learner | Callable[..., Any] | None = None,
         embedder: Embedder | bool | None = None,
         backend: Store | None = None,
+        journal: str | PathLike[str] | None = None,
     ) -> None:
         if subject_id is not None and subject is not None:
             raise ConfigurationError("pass subject_id= for one subject or subject= for a template, not both")
@@ -73,6 +75,8 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
             check_url(url)
         if api_key is not None:
             url = _letta_url(url, backend)
+        if journal is not None:
+            url = _with_journal(url, backend, fspath(journal) if isinstance(journal, PathLike) else journal)
         if learning not in (None, "background", "inline", "off") and not isinstance(learning, LearningPolicy):
             raise ConfigurationError(
                 f"learning={learning!r} is not known; use 'background', 'inline', 'off' or LearningPolicy(...)"
@@ -203,3 +207,26 @@ def _letta_url(url: str | None, backend: Store | None) -> str:
             "letta:// as the URL."
         )
     return url
+
+
+def _with_journal(url: str | None, backend: Store | None, journal: str) -> str:
+    """The URL of a memory on Letta that names its journal. Raises: ConfigurationError when memory is not there."""
+    from urllib.parse import urlencode
+
+    from ai_memory_integrations.backends.letta.places import letta_place
+    from ai_memory_integrations.backends.urls import check_url, default_url, scheme_of, without_password
+
+    if backend is not None:
+        raise ConfigurationError("journal= cannot be used with backend=, which has its own")
+    named = default_url()[0] if url is None else url
+    if scheme_of(named) != "letta":
+        raise ConfigurationError(
+            f"journal= is for memory on Letta; {without_password(named)!r} keeps its journal in the same database. "
+            "Leave it out, or use letta:// as the URL."
+        )
+    if letta_place(named).journal is not None:
+        raise ConfigurationError(f"{without_password(named)!r} names a journal already: say it there or by journal=")
+    check_url(journal)
+    whole = f"{named}{'&' if '?' in named else '?'}{urlencode({'journal': journal})}"
+    check_url(whole)
+    return whole

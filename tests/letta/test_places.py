@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fresh import run
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.backends.letta.places import letta_place
@@ -107,6 +109,40 @@ class TestTheJournal:
         assert store.record.path == f"{tmp_path}/j.db"
         store.close()
 
+    def test_is_what_the_application_passes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file, url = tmp_path / "a & b=c.db", "letta://localhost?stale=2"
+        for memory in (Memory(url, journal=file), Memory(url, journal=f"sqlite:///{file}")):
+            store = memory._core.store
+            assert isinstance(store, LettaStore)
+            assert isinstance(store.record, SQLiteStore)
+            assert store.record.path == str(file)
+            memory.close()
+        monkeypatch.setenv("AI_MEMORY_URL", "letta://localhost")
+        monkeypatch.setenv("PGPASSWORD", "unused")
+        shown = repr(Memory(journal="postgresql://u:secret@db/x"))
+        assert "postgresql://u:***@db/x" in shown
+
+    @pytest.mark.parametrize(
+        ("url", "journal", "words"),
+        [
+            ("memory.db", "j.db", "'memory.db' keeps its journal in the same database"),
+            (None, "j.db", "keeps its journal in the same database"),
+            ("letta://host?journal=a.db", "b.db", "names a journal already"),
+            ("letta://host", "letta://other", "the URL of an SQL store"),
+            ("letta://host", "", "it is empty"),
+            ("letta://host", "mysql://u:secret@h/x", "no backend for 'mysql'"),
+            ("letta://host", 5, "it is neither text nor a path"),
+        ],
+    )
+    def test_is_refused_where_there_can_be_none(self, url: str | None, journal: Any, words: str) -> None:
+        with pytest.raises((ConfigurationError, UnknownURLError), match=words) as caught:
+            Memory(url, journal=journal)
+        assert "secret" not in str(caught.value)
+        store = SQLiteStore(":memory:")
+        with pytest.raises(ConfigurationError, match="backend="):
+            Memory(backend=store, journal="j.db")
+        store.close()
+
 
 class TestAKey:
     def test_alone_means_letta(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,3 +169,13 @@ def test_a_memory_on_letta_is_opened_again_without_its_key(tmp_path: Path) -> No
     assert place.url == f"letta://@localhost?journal=sqlite:////{str(tmp_path).lstrip('/')}/j.db"
     assert reopened(place)._core is memory._core
     memory.close()
+
+
+def test_without_its_client_the_error_names_the_command(tmp_path: Path) -> None:
+    said = run(
+        "from ai_memory_integrations import Memory\n"
+        f"Memory('letta://localhost', journal={str(tmp_path / 'j.db')!r}).list_blocks('sarah')",
+        missing=("letta_client",),
+    )
+    assert "MissingExtraError" in said
+    assert "pip install 'ai-memory-integrations[letta]'" in said

@@ -139,9 +139,9 @@ class LettaServer:
 
     def _ask(self, what: str, call: Callable[[Letta], T], *, repeatable: bool = True) -> T:
         """What *call* answers. What is not *repeatable* is sent again only when it cannot have arrived."""
+        client = self._letta()  # first: it says by name that the extra is missing
         import letta_client
 
-        client = self._letta()
         for attempt in range(self._retries + 1):
             try:
                 return call(client)
