@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ai_memory_integrations.langgraph.nodes import trim_and_learn as trim_and_learn
     from ai_memory_integrations.langgraph.state import MemoryContext as MemoryContext
     from ai_memory_integrations.langgraph.state import MemoryState as MemoryState
+    from ai_memory_integrations.langgraph.state import MemoryTurn as MemoryTurn
     from ai_memory_integrations.langgraph.state import with_memory as with_memory
     from ai_memory_integrations.langgraph.store import CoreMemoryStore as CoreMemoryStore
 
@@ -27,6 +28,7 @@ _WHERE = {
     "CoreMemoryStore": "store",
     "MemoryContext": "state",
     "MemoryState": "state",
+    "MemoryTurn": "state",
     "core_memory_namespace": "namespaces",
     "inject_memory": "nodes",
     "learn_messages": "nodes",

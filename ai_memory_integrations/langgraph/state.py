@@ -13,11 +13,29 @@ from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.langchain_messages import role_of
 
 
+class MemoryTurn(TypedDict):
+    """Whose turn it is, so that nobody else's words are recorded for them. Messages are named by their ids.
+
+    `source` is how `subject` was found, since who learns by another rule learns somebody else on purpose. `newest` is
+    the newest message when memory was put in last, `since` the first one behind another subject's turn, "" where nobody
+    else spoke; `left` what was not recorded when somebody else resumed and ended a turn.
+    """
+
+    subject: str
+    source: str
+    newest: str
+    since: str
+    left: NotRequired[list[str]]
+
+
 class MemoryContext(TypedDict):
-    """What memory has for a turn, as text for a prompt: the subject's blocks, and what was recalled."""
+    """What memory has for a turn, as text for a prompt: the subject's blocks, and what was recalled. Whose they are and
+    whose turn it is comes into no prompt."""
 
     blocks: str
     recalled: str
+    subject: NotRequired[str]
+    turn: NotRequired[MemoryTurn]
 
 
 class MemoryState(TypedDict):

@@ -26,6 +26,7 @@ def test_every_public_name_is_there_and_no_other() -> None:
         "CoreMemoryStore",
         "MemoryContext",
         "MemoryState",
+        "MemoryTurn",
         "core_memory_namespace",
         "inject_memory",
         "learn_messages",

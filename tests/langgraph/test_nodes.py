@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -19,6 +21,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from ai_memory_integrations import Memory
@@ -32,6 +35,7 @@ from ai_memory_integrations.errors import (
 from ai_memory_integrations.langgraph import (
     MemoryContext,
     MemoryState,
+    MemoryTurn,
     inject_memory,
     learn_messages,
     trim_and_learn,
@@ -356,8 +360,11 @@ def test_an_outage_of_reading_leaves_the_turn_its_last_blocks(tmp_path: Path, ca
     # The memory is closed now: nothing can be read from it.
     with caplog.at_level(logging.WARNING):
         assert node.invoke(state, SARAH) == {"memory": {**state["memory"], "recalled": ""}}
-        assert node.invoke({"messages": state["messages"]}, SARAH) == {"memory": context()}
-    assert node.failed == 2
+        known = {"subject": "sarah", "turn": state["memory"]["turn"]}
+        assert node.invoke({"messages": state["messages"]}, SARAH) == {"memory": {**context(), **known}}
+        bob: Any = {"configurable": {"user_id": "bob"}}
+        assert node.invoke(state, bob)["memory"]["blocks"] == ""  # those of the last turn are Sarah's
+    assert node.failed == 3
     assert "could not be read" in caplog.text
 
 
@@ -420,6 +427,153 @@ def test_what_was_learnt_turn_by_turn_is_not_learnt_again_when_it_is_trimmed(mem
     for text in ("one", "two", "three", "four"):
         run(compiled, text)
     assert learnt(memory) == ["one", "two", "three", "four"]
+
+
+# a thread where more than one subject speaks
+
+
+def by(user: str) -> Any:
+    return {"configurable": {"user_id": user, "thread_id": "room"}}
+
+
+def kept(memory: Memory, subject_id: str) -> list[str]:
+    return [message.text for message in memory.list_messages(subject_id)]
+
+
+def room(memory: Memory, *nodes: Any, into: str = "memory") -> Any:
+    """A graph whose model breaks where the newest message says so, and asks back where it says so."""
+
+    class State(MessagesState):
+        memory: MemoryContext
+        team: MemoryContext
+
+    def talk(state: State) -> dict[str, Any]:
+        said = with_memory(state, into=into)[-1].text.splitlines()[0]
+        if "break" in said:
+            raise RuntimeError("the model broke")
+        if "ask" in said:
+            return {"messages": [AIMessage(f"Sure, {interrupt('Sure?')}.")]}
+        return {"messages": [AIMessage(f"You said: {said}")]}
+
+    first, *last = nodes
+    graph = StateGraph(State).add_sequence([first, ("talk", RunnableLambda(talk)), *last])
+    return graph.add_edge(START, first.get_name()).compile(checkpointer=InMemorySaver())
+
+
+def say(graph: Any, what: Any, user: str, way: str) -> Any:
+    asked = {"messages": [("user", what)]} if isinstance(what, str) else what
+    return graph.invoke(asked, by(user)) if way == "sync" else asyncio.run(graph.ainvoke(asked, by(user)))
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+class TestAThreadOfMany:
+    def test_a_turn_that_failed_is_not_recorded_for_whoever_speaks_next(self, memory: Memory, way: str) -> None:
+        graph = room(memory, inject_memory(memory), learn_messages(memory))
+        with pytest.raises(RuntimeError, match="broke"):
+            say(graph, "I am Alice, break.", "alice", way)
+        say(graph, "I am Bob.", "bob", way)
+        say(graph, "Alice again.", "alice", way)
+        assert kept(memory, "bob") == ["I am Bob.", "You said: I am Bob."]
+        assert kept(memory, "alice") == ["Alice again.", "You said: Alice again."]
+
+    def test_a_turn_that_failed_is_recorded_when_its_own_subject_goes_on(self, memory: Memory, way: str) -> None:
+        graph = room(memory, inject_memory(memory), learn_messages(memory))
+        for user, text in (("bob", "Bob, break."), ("alice", "Alice, break."), ("alice", "More of Alice.")):
+            with suppress(RuntimeError):
+                say(graph, text, user, way)
+        assert kept(memory, "alice") == ["Alice, break.", "More of Alice.", "You said: More of Alice."]
+        assert kept(memory, "bob") == []
+
+    def test_a_turn_that_another_subject_resumes_is_recorded_with_the_next_one_of_its_own(
+        self, memory: Memory, way: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        graph = room(memory, inject_memory(memory), learn_messages(memory))
+        say(graph, "I am Alice, ask.", "alice", way)
+        state = say(graph, Command(resume="says the boss"), "boss", way)
+        assert json.loads(json.dumps(state["memory"])) == state["memory"]
+        assert kept(memory, "boss") == kept(memory, "alice") == []
+        assert "Resume a turn with the subject it began with" in caplog.text
+        state = say(graph, "Good.", "alice", way)
+        assert kept(memory, "alice") == ["I am Alice, ask.", "Sure, says the boss.", "Good.", "You said: Good."]
+        assert kept(memory, "boss") == []
+        assert "left" not in state["memory"]["turn"]
+        memory.delete_subject("alice")
+        say(graph, "New.", "alice", way)
+        assert kept(memory, "alice") == ["New.", "You said: New."]
+
+    def test_a_turn_that_its_own_subject_resumes_is_recorded(self, memory: Memory, way: str) -> None:
+        graph = room(memory, inject_memory(memory), learn_messages(memory))
+        say(graph, "ask", "alice", way)
+        say(graph, Command(resume="yes"), "alice", way)
+        assert kept(memory, "alice") == ["ask", "Sure, yes."]
+
+    def test_subjects_that_take_turns_are_each_recorded_with_their_own(self, memory: Memory, way: str) -> None:
+        graph = room(memory, inject_memory(memory), learn_messages(memory))
+        for n, user in enumerate(["alice", "bob", "bob", "alice"]):
+            say(graph, str(n), user, way)
+        assert kept(memory, "alice") == ["0", "You said: 0", "3", "You said: 3"]
+        assert kept(memory, "bob") == ["1", "You said: 1", "2", "You said: 2"]
+
+    def test_whose_turn_it_is_stands_under_the_key_that_is_named(self, memory: Memory, way: str) -> None:
+        graph = room(memory, inject_memory(memory, into="team"), learn_messages(memory, into="team"), into="team")
+        with suppress(RuntimeError):
+            say(graph, "Alice, break.", "alice", way)
+        say(graph, "Bob.", "bob", way)
+        assert kept(memory, "bob") == ["Bob.", "You said: Bob."]
+
+    @pytest.mark.parametrize("team", ["team", lambda caller: "team"])
+    def test_blocks_of_one_subject_do_not_keep_another_from_learning(self, memory: Memory, way: str, team: Any) -> None:
+        graph = room(memory, inject_memory(memory, subject=team), learn_messages(memory))
+        for user in ("alice", "bob"):
+            say(graph, f"I am {user}.", user, way)
+            assert kept(memory, user) == [f"I am {user}.", f"You said: I am {user}."]
+        graph = room(memory, inject_memory(memory), learn_messages(memory, subject=team))
+        say(graph, "hi", "carl", way)
+        assert kept(memory, "team") == ["hi", "You said: hi"]
+
+    def test_what_others_said_is_trimmed_and_not_recorded_for_the_one_who_speaks(
+        self, memory: Memory, way: str
+    ) -> None:
+        trim = trim_and_learn(memory, lambda messages: messages[-2:])
+        graph = room(memory, inject_memory(memory), trim)
+        for user, text in (("alice", "a1"), ("bob", "b1"), ("bob", "b2"), ("alice", "a2"), ("alice", "a3")):
+            state = say(graph, text, user, way)
+        assert [message.text for message in state["messages"]] == ["a3", "You said: a3"]
+        assert kept(memory, "bob") == ["b1", "You said: b1"]
+        assert kept(memory, "alice") == ["a2", "You said: a2"]
+
+    def test_trimming_before_memory_is_put_in_takes_nobody_else_s_words(self, memory: Memory, way: str) -> None:
+        graph = room(memory, inject_memory(memory), learn_messages(memory))
+        with suppress(RuntimeError):
+            say(graph, "Alice, break.", "alice", way)
+        trim = trim_and_learn(memory, lambda messages: [])
+        state = graph.get_state(by("alice")).values
+        state = {**state, "messages": [*state["messages"], HumanMessage("Bob.", id="b")]}
+        removed = trim.invoke(state, by("bob"))
+        assert len(removed["messages"]) == 2
+        assert kept(memory, "bob") == ["Bob."]
+        assert kept(memory, "alice") == []
+
+    def test_a_turn_of_somebody_else_is_not_trimmed_by_the_one_who_resumes_it(self, memory: Memory, way: str) -> None:
+        graph = room(memory, inject_memory(memory), trim_and_learn(memory, lambda messages: []))
+        say(graph, "I am Alice, ask.", "alice", way)
+        state = say(graph, Command(resume="yes"), "bob", way)
+        assert [message.text for message in state["messages"]] == ["I am Alice, ask.", "Sure, yes."]
+        assert kept(memory, "alice") == kept(memory, "bob") == []
+
+
+def test_a_state_may_have_another_thing_under_the_key(memory: Memory) -> None:
+    for other in ("notes", {"notes": 1}, None):
+        learn_messages(memory).invoke({"messages": [HumanMessage("tea", id="1")], "memory": other}, SARAH)
+    assert kept(memory, "sarah") == ["tea"]
+
+
+def test_whose_turn_it_is_comes_into_no_prompt() -> None:
+    turn = MemoryTurn(subject="sarah", source="", newest="1", since="0", left=["2"])
+    whose = MemoryContext(blocks="BLOCKS", recalled="RECALLED", subject="sarah", turn=turn)
+    messages: list[AnyMessage] = [HumanMessage("hi", id="1")]
+    plain = with_memory(MemoryState(messages=messages, memory=context("BLOCKS", "RECALLED")))
+    assert with_memory(MemoryState(messages=messages, memory=whose)) == plain
 
 
 # the functional API
