@@ -5,11 +5,12 @@ Each works on a memory bound to one subject, so whose memory it is never stands 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from ai_memory_integrations.door import check_label
 from ai_memory_integrations.errors import (
@@ -80,7 +81,7 @@ class MemoryTool:
         """
         try:
             return self.function(memory, **arguments)
-        except ConfigurationError:
+        except (ConfigurationError, ToolError):
             raise
         except AIMemoryError as error:
             raise ToolError(_told(error)) from error
@@ -103,6 +104,28 @@ def memory_tools(include: Iterable[str] | None = None) -> list[MemoryTool]:
     if unknown := [name for name in names if name not in _TOOLS]:
         raise ConfigurationError(f"there is no memory tool {unknown[0]!r}; there are {', '.join(_TOOLS)}")
     return [_TOOLS[name] for name in names]
+
+
+def named(tool: MemoryTool, name: str) -> MemoryTool:
+    """*tool* for the memory called *name*, where an agent has more than one: `<name>_search_memory` and so on, also in
+    what it says of other tools."""
+
+    def say(text: str) -> str:
+        return _TOOL_NAMES.sub(lambda found: f"{name}_{found[0]}", text)
+
+    def use(memory: Memory, **arguments: Any) -> str:
+        try:
+            return tool.use(memory, **arguments)
+        except ToolError as error:
+            raise ToolError(say(str(error))) from error
+
+    fields = {
+        key: (field.annotation, field.merge_field_infos(field, description=say(field.description or "")))
+        for key, field in tool.arguments.model_fields.items()
+    }
+    arguments: type[BaseModel] = create_model(tool.arguments.__name__, **fields)  # type: ignore[call-overload]
+    description = f"{say(tool.description)} Of the memory named {name!r}."
+    return replace(tool, name=f"{name}_{tool.name}", description=description, arguments=arguments, function=use)
 
 
 def _search(memory: Memory, query: str, limit: int = 5) -> str:
@@ -212,3 +235,4 @@ _TOOLS = {
         MemoryTool("forget_memory", "Forget a memory that search_memory found, for good.", ForgetMemory, _forget),
     )
 }
+_TOOL_NAMES = re.compile(rf"\b(?:{'|'.join(_TOOLS)})\b")

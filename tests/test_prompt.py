@@ -167,6 +167,12 @@ class TestMark:
         assert is_injected(f"\n{rendered}\n ") == bool(values or passages)
         assert without_injected(rendered) == ""
 
+    @given(texts, texts)
+    def test_memories_with_a_name_are_recognised_as_well(self, name: str, text: str) -> None:
+        rendered = [render_blocks([block(text)], name=name), render_passages([Passage(text=text)], name=name)]
+        assert all(map(is_injected, rendered))
+        assert without_injected("\n\n".join(["hello", *rendered])) == "hello"
+
     @pytest.mark.parametrize(
         "said",
         [

@@ -6,8 +6,8 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, NotRequired
+from dataclasses import astuple, dataclass, fields, replace
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from langchain.agents.middleware.types import (
     AgentMiddleware,
@@ -29,7 +29,7 @@ from ai_memory_integrations.errors import (
     StoreNotCreatableError,
 )
 from ai_memory_integrations.ids import new_id
-from ai_memory_integrations.langchain.tools import create_memory_tools
+from ai_memory_integrations.langchain.tools import check_name, create_memory_tools
 from ai_memory_integrations.langchain_callers import checked_recall, subject_of, thread_of
 from ai_memory_integrations.langchain_messages import once, role_of, spoken, to_message
 from ai_memory_integrations.memory import Memory, checked_memory
@@ -59,6 +59,16 @@ class MemoryAgentState(AgentState[Any]):
     ai_memory_recorded: NotRequired[Annotated[str, PrivateStateAttr]]
     ai_memory_subject: NotRequired[Annotated[str, PrivateStateAttr]]
     ai_memory_begun: NotRequired[Annotated[str, PrivateStateAttr]]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of the state under which a middleware keeps what `MemoryAgentState` says."""
+
+    turn: str = "ai_memory_turn"
+    recorded: str = "ai_memory_recorded"
+    subject: str = "ai_memory_subject"
+    begun: str = "ai_memory_begun"
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,8 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
     *recall* is how many passages at most stand beside the newest message (0: none); they change with every turn, so
     that is where a provider's prompt cache loses nothing, but `recall_into="system"` puts them behind the blocks.
     *record* has what is new in a turn kept and learnt in the background. *tools* gives the agent the memory tools.
+    *name* tells one from another in an agent with two, such as a user's memory and a team's: it stands in the prompt
+    beside what is remembered and before the names of the tools, and each keeps its own place in the thread.
 
     When memory cannot be reached the turn goes on without it: that is logged and counted in `stats`, and what could
     not be recorded is tried again for a while and with the thread's next turn. `on_error="raise"` raises instead.
@@ -129,6 +141,7 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
         record: bool = True,
         tools: bool = False,
         on_error: Literal["log", "raise"] = "log",
+        name: str | None = None,
     ) -> None:
         super().__init__()
         if recall_into not in ("user", "system"):
@@ -136,7 +149,12 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
         if on_error not in ("log", "raise"):
             raise ConfigurationError(f"on_error={on_error!r} is not known; use 'log' or 'raise'")
         self.memory = checked_memory(memory)
-        self.tools = create_memory_tools(memory, subject=subject) if tools else []
+        self._name = None if name is None else check_name(name)
+        self._keys = Keys()
+        if name is not None:
+            self._keys = Keys(**{each.name: f"ai_memory_{name}_{each.name}" for each in fields(Keys)})
+            self.state_schema = _state_with(self._keys)
+        self.tools = create_memory_tools(memory, subject=subject, name=name) if tools else []
         self._subject = None if subject is None else check_source(subject)
         self._recall = checked_recall(recall)
         self._recall_into = recall_into
@@ -148,6 +166,11 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
         self._failed_reads = 0
 
     @property
+    def name(self) -> str:
+        """What LangChain tells middleware apart by: *name*, else that of the class."""
+        return self._name or super().name
+
+    @property
     def stats(self) -> MiddlewareStats:
         """What went well and what did not, for a health endpoint."""
         outbox = self._outbox
@@ -157,20 +180,20 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
 
     # the hooks: each once, the async one in one hop to a thread of the memory
 
-    def before_agent(self, state: MemoryAgentState, runtime: Runtime[Any]) -> dict[str, Any]:
-        messages, subject_id = state["messages"], subject_of(self.memory, self._subject)
+    def before_agent(self, state: Mapping[str, Any], runtime: Runtime[Any]) -> dict[str, Any]:
+        keys, messages, subject_id = self._keys, state["messages"], subject_of(self.memory, self._subject)
         turn = self._read(subject_id, messages)
         turn_id = new_id("turn")
-        update = {"ai_memory_turn": turn_id}
+        update = {keys.turn: turn_id}
         if self._record:
             thread_id = thread_of()  # one that cannot be used is a mistake of set-up, said before there is an answer
-            begun_with = new = _unrecorded(state)
-            if (other := state.get("ai_memory_subject", subject_id)) != subject_id:
-                begun_with = _behind_the_turn(state.get("ai_memory_begun", ""), new)
+            begun_with = new = _unrecorded(messages, state.get(keys.recorded))
+            if (other := state.get(keys.subject, subject_id)) != subject_id:
+                begun_with = _behind_the_turn(state.get(keys.begun, ""), new)
             turn = replace(turn, begun_with=tuple(begun_with))
-            if "ai_memory_recorded" not in state or len(begun_with) < len(new):
+            if keys.recorded not in state or len(begun_with) < len(new):
                 older = messages[: len(messages) - len(begun_with)]
-                update["ai_memory_recorded"] = (older[-1].id or "") if older else ""
+                update[keys.recorded] = (older[-1].id or "") if older else ""
             if len(begun_with) < len(new):
                 logger.warning(
                     "%d messages in thread %r are of a turn of subject %r that has not ended: they are not recorded "
@@ -180,12 +203,12 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
                     other,
                     subject_id,
                 )
-            update["ai_memory_subject"] = subject_id
-            update["ai_memory_begun"] = (messages[-1].id or "") if messages else ""
+            update[keys.subject] = subject_id
+            update[keys.begun] = (messages[-1].id or "") if messages else ""
         self._turns.put(turn_id, turn)
         return update
 
-    async def abefore_agent(self, state: MemoryAgentState, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def abefore_agent(self, state: Mapping[str, Any], runtime: Runtime[Any]) -> dict[str, Any]:
         return await self.memory.aio.run(self.before_agent, state, runtime)
 
     def wrap_model_call(
@@ -199,14 +222,15 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
         turn = await self.memory.aio.run(self._turn_of, request.state)
         return await handler(self._with_memory(request, turn))
 
-    def after_agent(self, state: MemoryAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        turn = self._turns.end(state.get("ai_memory_turn", ""))
-        if not self._record or not state["messages"]:
+    def after_agent(self, state: Mapping[str, Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+        keys, messages = self._keys, state["messages"]
+        turn = self._turns.end(state.get(keys.turn, ""))
+        if not self._record or not messages:
             return None
-        subject_id, new = subject_of(self.memory, self._subject), _unrecorded(state)
+        subject_id, new = subject_of(self.memory, self._subject), _unrecorded(messages, state.get(keys.recorded))
         # Whose turn it is stands there also behind a turn that ended, where another middleware answers before this one.
-        unfinished = any(each.id == state.get("ai_memory_begun") for each in new)
-        if unfinished and (begun_by := state.get("ai_memory_subject", subject_id)) != subject_id:
+        unfinished = any(each.id == state.get(keys.begun) for each in new)
+        if unfinished and (begun_by := state.get(keys.subject, subject_id)) != subject_id:
             logger.warning(
                 "a turn of subject %r in thread %r was ended in a call for subject %r: it is recorded with the next "
                 "turn of %r there. Resume a turn with the subject it began with",
@@ -219,9 +243,9 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
         begun_with = turn.begun_with if turn else ()
         if not self._keep([*begun_with, *new]):
             return None
-        return {"ai_memory_recorded": state["messages"][-1].id or ""}
+        return {keys.recorded: messages[-1].id or ""}
 
-    async def aafter_agent(self, state: MemoryAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+    async def aafter_agent(self, state: Mapping[str, Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         return await self.memory.aio.run(self.after_agent, state, runtime)
 
     # what they do
@@ -229,7 +253,7 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
     def _turn_of(self, state: Mapping[str, Any]) -> Turn:
         """The turn as it was read when it began. One that began in another process, or so long ago that it gave way,
         is read again and fixed from now on."""
-        turn_id = state.get("ai_memory_turn", "")
+        turn_id = state.get(self._keys.turn, "")
         subject_id = subject_of(self.memory, self._subject)
         turn = self._turns.get(turn_id)
         if turn is not None and turn.subject_id == subject_id:
@@ -242,7 +266,7 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
         memory = self.memory.for_subject(subject_id)
         blocks = recalled = ""
         with self._reading():
-            blocks = render_blocks(memory.list_blocks())
+            blocks = render_blocks(memory.list_blocks(), name=self._name)
             query = _asked(messages)
             if query and self._recall:
                 # What stands in the conversation anyway is not recalled into it.
@@ -253,7 +277,7 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
                     self._recall,
                     leave_out=lambda passage: passage.text in there,
                 )
-                recalled = render_passages(found)
+                recalled = render_passages(found, name=self._name)
         return Turn(subject_id, blocks, recalled)
 
     def _with_memory(self, request: ModelRequest[Any], turn: Turn) -> ModelRequest[Any]:
@@ -306,6 +330,13 @@ class CoreMemoryMiddleware(AgentMiddleware[Any, Any, Any]):
             logger.warning("memory could not be read, the turn goes on without it: %s", error)
 
 
+def _state_with(keys: Keys) -> Any:
+    """`MemoryAgentState` under other keys."""
+    make: Any = TypedDict  # with keys that are known only now
+    private = NotRequired[Annotated[str, PrivateStateAttr]]
+    return make("NamedMemoryAgentState", dict.fromkeys(astuple(keys), private))
+
+
 def _asked(messages: Sequence[AnyMessage]) -> str:
     """What the user says in the newest turn, as text that can be looked for: without halves of surrogate pairs."""
     newest = spoken(_newest_turn(messages))
@@ -313,13 +344,11 @@ def _asked(messages: Sequence[AnyMessage]) -> str:
     return readable(said).strip()
 
 
-def _unrecorded(state: MemoryAgentState) -> list[AnyMessage]:
+def _unrecorded(messages: list[AnyMessage], recorded: str | None) -> list[AnyMessage]:
     """What is new: behind the last recorded message, or from the turn's first user message on where there is none.
 
     Without a checkpointer there is none: the state begins anew and old messages come with new ids.
     """
-    messages = state["messages"]
-    recorded = state.get("ai_memory_recorded")
     if recorded == "":
         return messages
     for place in range(len(messages), 0, -1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -10,10 +11,11 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import ValidationError
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
+from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.langchain_callers import subject_of
 from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.subjects import SubjectSource, check_source
-from ai_memory_integrations.toolkit import MemoryTool, ToolError, memory_tools
+from ai_memory_integrations.toolkit import MemoryTool, ToolError, memory_tools, named
 
 _Context = TypeVar("_Context")
 _State = TypeVar("_State")
@@ -35,21 +37,43 @@ _NO_RUNTIME: Any = None
 
 
 def create_memory_tools(
-    memory: Memory, *, subject: SubjectSource | None = None, include: Sequence[str] | None = None
+    memory: Memory,
+    *,
+    subject: SubjectSource | None = None,
+    include: Sequence[str] | None = None,
+    name: str | None = None,
 ) -> list[BaseTool]:
     """Tools with which an agent reads and writes its memory, sync and async.
 
     *include* names them, all by default: `search_memory`, `read_memory`, `append_memory`, `replace_memory`,
-    `rethink_memory`, `archive_memory`, `forget_memory`. The subject comes from the `ToolRuntime` that an agent
+    `rethink_memory`, `archive_memory`, `forget_memory`. With *name*, for an agent that has more than one memory, they
+    are called `<name>_search_memory` and so on. The subject comes from the `ToolRuntime` that an agent
     injects, or from the config where a tool is called by itself; never from the model. What goes wrong is told to the
     model with what to do; mistakes of set-up raise.
 
-    Raises: ConfigurationError for an unknown name.
+    Raises: ConfigurationError for an unknown tool, or a name that no tool's can begin with.
     """
     checked_memory(memory)
     if subject is not None:
         check_source(subject)
-    return [_langchain_tool(tool, memory, subject) for tool in memory_tools(include)]
+    tools = memory_tools(include)
+    if name is not None:
+        check_name(name)
+        tools = [named(tool, name) for tool in tools]
+    return [_langchain_tool(tool, memory, subject) for tool in tools]
+
+
+def check_name(name: object) -> str:
+    """The name of one memory among several. Raises: ConfigurationError."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"name={name!r} must be a letter and then at most 31 letters, digits, '_' or '-', such as 'team': names of "
+            "tools and state keys begin with it"
+        )
+    return name
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
 def _langchain_tool(tool: MemoryTool, memory: Memory, subject: SubjectSource | None) -> BaseTool:

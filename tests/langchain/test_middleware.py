@@ -410,6 +410,132 @@ class Context:
     user_id: str
 
 
+class TestTwo:
+    """A user's memory and a team's in one agent."""
+
+    @pytest.fixture
+    def team(self, tmp_path: Path) -> Iterator[Memory]:
+        with Memory(str(tmp_path / "team.db"), subject="team_{team_id}") as team:
+            yield team
+
+    def test_blocks_and_passages_of_both_stand_in_the_prompt_by_name(
+        self, way: str, memory: Memory, team: Memory
+    ) -> None:
+        for each, subject, text in ((memory, "user_sarah", "Sarah"), (team, "team_x", "Team X")):
+            each.initialize_user_memory(subject, user_context_block_value=f"{text} likes tea.")
+            each.add_passages([f"{text} met in Rome."], subject_id=subject)
+        model = echoing()
+        both = [CoreMemoryMiddleware(memory), CoreMemoryMiddleware(team, name="team")]
+        turn(way, create_agent(model, middleware=both), "Who met in Rome?", called_by("sarah", team_id="x"))
+        system, human = (each.text for each in model.requests[0].messages)
+        mine, ours = system.split('<core_memory source="ai-memory" name="team">')
+        assert ("Sarah likes tea." in mine, "Team X likes tea." in ours) == (True, True)
+        mine, ours = human.split('<recalled_memories source="ai-memory" name="team">')
+        assert ("Sarah met in Rome." in mine, "Team X met in Rome." in ours) == (True, True)
+
+    @pytest.mark.parametrize("saved", [True, False])
+    def test_both_record_each_turn_once_and_one_can_be_kept_from_it(
+        self, way: str, memory: Memory, team: Memory, saved: bool
+    ) -> None:
+        both = [CoreMemoryMiddleware(memory), CoreMemoryMiddleware(team, name="team")]
+        agent = create_agent(echoing(), middleware=both, checkpointer=InMemorySaver() if saved else None)
+        so_far: list[Any] = []
+        for text in ("one", "two"):
+            asked = [text] if saved else [*so_far, HumanMessage(text)]
+            so_far = turn(way, agent, asked, called_by("sarah", team_id="x"))
+        assert kept(memory) == kept(team, "team_x") == ["one", "You said: one", "two", "You said: two"]
+        silent = [CoreMemoryMiddleware(memory), CoreMemoryMiddleware(team, name="team", record=False)]
+        turn(way, create_agent(echoing(), middleware=silent), "three", called_by("sarah", "t2", team_id="x"))
+        assert len(kept(memory)) == 6
+        assert len(kept(team, "team_x")) == 4
+
+    def test_one_store_may_hold_both_and_subjects_never_mix(self, way: str, memory: Memory) -> None:
+        names = {"mine": "user_{user_id}", "team": "team_{team_id}"}
+        model = echoing()
+        both = [CoreMemoryMiddleware(memory, subject=subject, name=name) for name, subject in names.items()]
+        agent = create_agent(model, middleware=both, checkpointer=InMemorySaver())
+        for user, team_id in (("sarah", "x"), ("bob", "x"), ("eve", "y")):
+            turn(way, agent, f"My name is {user.title()}.", called_by(user, user, team_id=team_id))
+            assert memory.drain(30)
+        assert kept(memory, "team_x") == [
+            *("My name is Sarah.", "You said: My name is Sarah."),
+            *("My name is Bob.", "You said: My name is Bob."),
+        ]
+        assert kept(memory, "user_bob") == ["My name is Bob.", "You said: My name is Bob."]
+        turn(way, agent, "Hi.", called_by("eve", "new", team_id="y"))
+        assert "Eve" in model.requests[-1].messages[0].text
+        assert not any(name in str(model.requests[-1].messages) for name in ("Sarah", "Bob"))
+
+    def test_a_turn_that_fails_for_one_subject_keeps_the_other_s_place(
+        self, way: str, memory: Memory, team: Memory
+    ) -> None:
+        lines = [asks_for("broken"), "Hello Bob.", "Hello Alice."]
+        both = [CoreMemoryMiddleware(memory), CoreMemoryMiddleware(team, subject="team", name="team")]
+        agent = create_agent(ScriptedChatModel(lines), [broken], middleware=both, checkpointer=InMemorySaver())
+        with pytest.raises(RuntimeError, match="the tool broke"):
+            turn(way, agent, "I am Alice.", called_by("alice"))
+        turn(way, agent, "I am Bob.", called_by("bob"))
+        assert kept(memory, "user_bob") == ["I am Bob.", "Hello Bob."]
+        assert kept(team, "team") == ["I am Alice.", "", "I am Bob.", "Hello Bob."]
+
+    def test_each_request_begins_like_the_one_before(self, way: str, tmp_path: Path) -> None:
+        with Memory(str(tmp_path / "both.db"), learning="off") as memory:
+            for subject in ("user_sarah", "team"):
+                memory.initialize_user_memory(subject, user_context_block_value=f"{subject} lives in Rome.")
+                memory.add_passages([f"In town {n} it rained on {subject}." for n in range(9)], subject_id=subject)
+            lines = [line for n in range(5) for line in (asks_for("weather", f"c{n}", city=f"town {n}"), f"done {n}")]
+            model = ScriptedChatModel(lines)
+            both = [
+                CoreMemoryMiddleware(memory, subject="user_{user_id}"),
+                CoreMemoryMiddleware(memory, subject="team", name="team"),
+            ]
+            agent = create_agent(
+                model, [weather], middleware=both, system_prompt="Be kind.", checkpointer=InMemorySaver()
+            )
+            for n in range(5):
+                turn(way, agent, f"weather in town {n}?", called_by("sarah"))
+            requests = [[each.model_dump_json() for each in request.messages] for request in model.requests]
+            for earlier, later in pairwise(requests):
+                assert later[: len(earlier) - 1] == earlier[:-1]
+            assert all(each[-1].count("<recalled_memories") == 2 for each in requests)
+            assert "ai-memory" not in str([each.text for each in memory.list_messages("team")])
+
+    def test_tools_of_each_bear_its_name_and_reach_its_memory_only(
+        self, way: str, memory: Memory, team: Memory
+    ) -> None:
+        both = [
+            CoreMemoryMiddleware(memory, record=False, tools=True),
+            CoreMemoryMiddleware(team, record=False, name="team", tools=True),
+        ]
+        lines = [
+            asks_for("team_archive_memory", text="We meet on Monday."),
+            asks_for("team_forget_memory", passage_id="unknown"),
+            "ok",
+        ]
+        agent = create_agent(ScriptedChatModel(lines), middleware=both)
+        messages = turn(way, agent, "Monday?", called_by("sarah", team_id="x"))
+        assert messages[-2].text == "There is no memory 'unknown'. Take the id that team_search_memory gives."
+        assert [each.text for each in team.list_passages(subject_id="team_x")] == ["We meet on Monday."]
+        assert memory.list_passages(subject_id="user_sarah") == []
+        names = [each.name for middleware in both for each in middleware.tools]
+        assert len(set(names)) == 14
+        forget = next(each for each in both[1].tools if each.name == "team_forget_memory")
+        assert "that team_search_memory found" in forget.description
+        assert "as team_search_memory gives it" in str(forget.args)
+
+    def test_nothing_of_either_is_returned_or_can_be_given(self, memory: Memory, team: Memory) -> None:
+        both = [CoreMemoryMiddleware(memory), CoreMemoryMiddleware(team, name="team")]
+        agent = create_agent(echoing(), middleware=both, checkpointer=InMemorySaver())
+        asked: Any = {"messages": "hi", "ai_memory_team_recorded": "m1", "ai_memory_recorded": "m1"}
+        assert set(agent.invoke(asked, called_by("sarah", team_id="x"))) == {"messages"}
+        assert kept(memory) == kept(team, "team_x") == ["hi", "You said: hi"]
+
+    @pytest.mark.parametrize("name", ["", "a b", "1", "team|x", "x" * 33, 3])
+    def test_a_name_that_no_tool_can_begin_with_is_refused(self, memory: Memory, name: Any) -> None:
+        with pytest.raises(ConfigurationError, match="name="):
+            CoreMemoryMiddleware(memory, name=name)
+
+
 class TestSubjects:
     def test_context_config_and_signed_in_user_name_the_subject(self, way: str, tmp_path: Path) -> None:
         with Memory(str(tmp_path / "memory.db")) as memory:
