@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
 from patience import PATIENCE
@@ -113,6 +113,36 @@ async def test_a_run_that_waits_for_its_user_goes_on_after_a_restart(tmp_path: P
     core = await handler.ctx.store.get("memory")
     assert [message.content or "" for message in core.get_all()] == ["Delete everything.", "", "yes", "Deleted."]
     assert [message.role.value for message in llm.requests[0].messages][-3:] == ["user", "assistant", "tool"]
+    core.memory.close()
+
+
+async def test_a_workflow_that_waits_behind_a_handoff_goes_on_after_a_restart(tmp_path: Path) -> None:
+    def workflow(llm: ScriptedLLM) -> AgentWorkflow:
+        first = FunctionAgent(name="first", description="Listens.", llm=llm, can_handoff_to=["second"])
+        second = FunctionAgent(name="second", description="Deletes.", llm=llm, tools=[sure])
+        return AgentWorkflow(agents=[first, second], root_agent="first")
+
+    over = ToolCallBlock(
+        tool_call_id="c1", tool_name="handoff", tool_kwargs={"to_agent": "second", "reason": "It can."}
+    )
+    ask = ToolCallBlock(tool_call_id="c2", tool_name="sure")
+    calls = [ChatMessage(role="assistant", blocks=[block]) for block in (over, ask)]
+    async with Memory(str(tmp_path / "m.db")) as memory:
+        core = CoreMemory.from_defaults(memory, "sarah", "s1")
+        handler = workflow(ScriptedLLM(calls)).run("Delete everything.", memory=core)
+        async for event in handler.stream_events():
+            if isinstance(event, InputRequiredEvent):
+                break
+        text = json.dumps(handler.ctx.to_dict())
+        await handler.cancel_run()
+    resumed = workflow(ScriptedLLM(["Deleted."]))
+    handler = resumed.run(ctx=Context.from_dict(resumed, json.loads(text)))
+    handler.ctx.send_event(HumanResponseEvent(response="yes"))  # type: ignore[call-arg]
+    assert str(await handler) == "Deleted."
+    core = await handler.ctx.store.get("memory")
+    kept = core.memory.list_messages("sarah", "s1")
+    assert [message.role for message in kept] == ["user", "assistant", "tool", "assistant", "tool", "assistant"]
+    assert (kept[0].text, kept[-1].text) == ("Delete everything.", "Deleted.")
     core.memory.close()
 
 
