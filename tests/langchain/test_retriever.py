@@ -70,7 +70,9 @@ def test_documents_have_a_stable_id_a_score_and_say_where_they_are_from(way: str
     filled.add_messages("user_sarah", [{"role": "user", "content": "I likes oolong", "id": "m1"}], thread_id="t9")
     first, second = ask(way, CoreMemoryRetriever(filled), called_by("sarah")), None
     second = ask(way, CoreMemoryRetriever(filled), called_by("sarah"))
-    assert [each.id for each in first] == [each.id for each in second]
+    # Not their order: on Letta a passage is ranked by its words until it is there.
+    assert {each.page_content: each.id for each in first} == {each.page_content: each.id for each in second}
+    assert len({each.id for each in first}) == len(first) == 3
     assert all(0 < each.metadata["score"] <= 1 for each in first)
     said = next(each for each in first if "oolong" in each.page_content)
     assert (said.metadata["role"], said.metadata["thread_id"], said.metadata["message_id"]) == ("user", "t9", "m1")

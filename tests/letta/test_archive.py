@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from letta.fake_server import FakeLetta
 from letta.opening import agent_of, said, store_at
 from letta.proxy import Proxy
 from letta_client import Letta
+from patience import wait_until
 
 from ai_memory_integrations import Memory, Passage
+from ai_memory_integrations.backends.letta.store import open_letta
+from ai_memory_integrations.backends.sqlite import SQLiteStore
 from ai_memory_integrations.types import PassageQuery
 
 DAY = datetime(2025, 1, 1, tzinfo=UTC)
@@ -152,6 +157,36 @@ def test_what_was_said_is_found_before_letta_has_it(memory: Memory, letta_proxy:
     assert letta_proxy.count("POST", "*/passages/batch") == 0
     assert texts(memory.search_passages("cats", subject_id=subject))[0] == "I love cats"
     assert texts(memory.list_passages(subject_id=subject)) == ["I love cats", "The weather is fine"]
+
+
+class Interrupted(FakeLetta):
+    """Does something else before it answers the next search."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.meanwhile is not None and request.url.path.endswith("/archival-memory/search"):
+            call, self.meanwhile = self.meanwhile, None
+            call()
+        return super().answer(request)
+
+
+def test_what_letta_is_sent_during_a_search_is_found_once(tmp_path: Path) -> None:
+    fake = Interrupted()
+    store = open_letta("letta://fake", client=fake.client(), journal=SQLiteStore(str(tmp_path / "journal.db")))
+    with Memory(backend=store, learning="off", subject_id="sarah") as memory:
+        memory.initialize_user_memory("sarah")
+        memory.add_messages([{"role": "user", "content": "I love cats"}])
+
+        def send() -> None:
+            assert memory.flush()
+            wait_until(lambda: not store.record.backend.list_passages("sarah"))
+
+        fake.meanwhile = send
+        assert texts(memory.search_passages("cats")) == ["I love cats"]
+        assert [each["text"] for each in fake.passages.values()] == ["I love cats"]
+        assert texts(memory.search_passages("cats")) == ["I love cats"]
+    store.close()
 
 
 def test_a_big_archive_is_searched_within_its_limit(memory: Memory, subject: str) -> None:

@@ -164,7 +164,9 @@ class Archive:
             passages = [each for each in self.list_passages(subject_id) if passes(each, query)]
             return passages[::-1][: query.limit]
         waiting = self._record.search_passages(subject_id, query)
+        met = {passage.id for passage in waiting}  # one that is sent meanwhile is found there as well
         there = self._replaced_here(subject_id, self._candidates(subject_id, agent_id, query))
+        there = [found for found in there if found.passage.id not in met]
         return _fused(query, [self._whole(subject_id, agent_id, found).passage for found in there], waiting)
 
     def speakers(self, subject_id: str) -> tuple[str, ...]:
