@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
 from typing import Any, Literal, cast
+from zlib import crc32
 
 from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
@@ -45,6 +47,7 @@ logger = logging.getLogger("ai_memory_integrations.langgraph")
 OnError = Literal["log", "raise"]
 Trim = Callable[[Sequence[AnyMessage]], Sequence[BaseMessage]] | Runnable[Any, Any]
 _SET_UP = (NewerSchemaError, NotAStoreError, StoreNotCreatableError)
+_PROCESS = token_hex(8)
 _READ = "__pregel_read"  # how LangGraph lets a node read the graph's state; its own ToolNode uses it
 
 
@@ -317,14 +320,21 @@ def _turn_in(state: Any, key: str, source: str | None = None) -> MemoryTurn | No
 
 
 def _source(memory: Memory, subject: SubjectSource | None) -> str:
-    """How a subject is found, as text that is the same in another process."""
+    """How a subject is found, as text that is the same in another process; never the same for two ways to find it."""
     source = memory.subject if subject is None else subject
     if source is None:
         return ""
-    if callable(source):
-        kind = source if hasattr(source, "__qualname__") else type(source)
-        return f"{kind.__module__}.{kind.__qualname__}"
-    return str(source)
+    return _function(source) if callable(source) else str(source)
+
+
+def _function(function: Callable[..., Any]) -> str:
+    code, owner = getattr(function, "__code__", None), getattr(function, "__self__", None)
+    if code is None or owner is not None or getattr(function, "__closure__", None):
+        # What it finds depends on what it holds: it is the same as itself, and in this process only.
+        return f"{_PROCESS}:{id(function if owner is None else owner)}:{getattr(function, '__qualname__', '')}"
+    # Two lambdas of one scope have one name, but no place in common.
+    place = crc32(repr([*code.co_positions()]).encode())
+    return f"{function.__module__}.{function.__qualname__}:{place}"
 
 
 def _said(messages: Sequence[AnyMessage], thread_id: str) -> list[Message]:

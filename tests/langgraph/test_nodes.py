@@ -465,6 +465,14 @@ def say(graph: Any, what: Any, user: str, way: str) -> Any:
     return graph.invoke(asked, by(user)) if way == "sync" else asyncio.run(graph.ainvoke(asked, by(user)))
 
 
+class Whoever:
+    def __call__(self, caller: Any) -> str:
+        return self.find(caller)
+
+    def find(self, caller: Any) -> str:
+        return str(caller.configurable["user_id"])
+
+
 @pytest.mark.parametrize("way", ["sync", "async"])
 class TestAThreadOfMany:
     def test_a_turn_that_failed_is_not_recorded_for_whoever_speaks_next(self, memory: Memory, way: str) -> None:
@@ -530,6 +538,27 @@ class TestAThreadOfMany:
         graph = room(memory, inject_memory(memory), learn_messages(memory, subject=team))
         say(graph, "hi", "carl", way)
         assert kept(memory, "team") == ["hi", "You said: hi"]
+
+    def test_two_functions_are_two_rules_also_where_they_share_a_name(self, memory: Memory, way: str) -> None:
+        def named(name: str) -> Any:
+            return lambda caller: name or caller.configurable["user_id"]
+
+        for team, alone in ((lambda _: "team", lambda c: c.configurable["user_id"]), (named("team"), named(""))):
+            graph = room(memory, inject_memory(memory, subject=team), learn_messages(memory, subject=alone))
+            say(graph, "hi", "alice", way)
+        assert kept(memory, "alice") == ["hi", "You said: hi"] * 2
+
+    def test_a_function_of_the_application_s_own_is_one_rule(self, memory: Memory, way: str) -> None:
+        def whoever(caller: Any) -> str:
+            return str(caller.configurable["user_id"])
+
+        for rule in (whoever, Whoever(), Whoever().find):
+            memory.delete_subject("bob")
+            graph = room(memory, inject_memory(memory, subject=rule), learn_messages(memory, subject=rule))
+            with suppress(RuntimeError):
+                say(graph, "Alice, break.", "alice", way)
+            say(graph, "Bob.", "bob", way)
+            assert kept(memory, "bob") == ["Bob.", "You said: Bob."]
 
     def test_what_others_said_is_trimmed_and_not_recorded_for_the_one_who_speaks(
         self, memory: Memory, way: str
