@@ -365,10 +365,11 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _checked_version(connection: sqlite3.Connection, path: str) -> int:
+    # In this order: whoever makes the tables meanwhile commits them with both numbers, so tables seen have theirs.
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         if application or tables:
             raise NotAStoreError(path, f"it is another application's database (tables: {', '.join(tables[:5])})")
         return 0
