@@ -21,6 +21,7 @@ from ai_memory_integrations.types import Block, BlockSpec, LearningMode, Learnin
 if TYPE_CHECKING:
     from ai_memory_integrations.learning.scheduler import Scheduler
     from ai_memory_integrations.ports import Embedder, Learner, Store
+    from ai_memory_integrations.recorded import Recorded
     from ai_memory_integrations.search.indexer import Indexer
     from ai_memory_integrations.subjects import SubjectDirectory
 
@@ -43,10 +44,12 @@ class Settings:
     url: str | None = None
     api_key: str | None = None
     store: Store | None = None
-    blocks: tuple[BlockSpec, ...] = (HUMAN, SUMMARY)
+    blocks: tuple[BlockSpec, ...] | None = None
     learning: LearningMode | LearningPolicy | None = None
     learner: Any = None
     embedder: Any = None
+    again: bool = False
+    """What is said is what some process said before: the store may know better."""
 
 
 class _Part(Generic[T]):
@@ -102,6 +105,7 @@ class MemoryCore:
         self.lock = threading.RLock()
         self.closed = False
         self.looks = Looks()
+        self._recorded = False
         forking.register(self)
 
     @_Part
@@ -124,6 +128,31 @@ class MemoryCore:
         return store
 
     @_Part
+    def said(self) -> Recorded:
+        """What the application said, at this opening or an earlier one."""
+        from ai_memory_integrations.recorded import Recorded, in_store_or
+
+        said = Recorded(blocks=self.settings.blocks, learning=self.settings.learning)
+        return in_store_or(self.store, said) if self.settings.again else said
+
+    @property
+    def blocks(self) -> tuple[BlockSpec, ...]:
+        """What a subject begins with that first appears through messages or a framework."""
+        return (HUMAN, SUMMARY) if self.said.blocks is None else self.said.blocks
+
+    def record_settings(self) -> None:
+        """Before the first messages are kept: let the store know what the application said. Not while a transaction is
+        under way, which may be undone."""
+        if self._recorded or self.store.journal.in_transaction:
+            return
+        if not self.settings.again and self.settings.store is None:  # a store object is never opened by a URL
+            from ai_memory_integrations.recorded import Recorded, record
+
+            if self.said != Recorded():
+                record(self.store, self.said)
+        self._recorded = True
+
+    @_Part
     def learner(self) -> Learner:
         from ai_memory_integrations.learning.function import as_learner
 
@@ -139,7 +168,7 @@ class MemoryCore:
 
     @_Part
     def policy(self) -> LearningPolicy:
-        chosen = self.settings.learning
+        chosen = self.said.learning
         if isinstance(chosen, LearningPolicy):
             return chosen
         if chosen is None:
@@ -259,10 +288,8 @@ def checked_embedder(value: object) -> Embedder:
     )
 
 
-def block_specs(blocks: Sequence[BlockSpec | dict[str, Any] | str] | None) -> tuple[BlockSpec, ...]:
+def block_specs(blocks: Sequence[BlockSpec | dict[str, Any] | str]) -> tuple[BlockSpec, ...]:
     """The blocks a new subject starts with; a string is a label, `human` and `summary` have their descriptions."""
-    if blocks is None:
-        return (HUMAN, SUMMARY)
     if isinstance(blocks, str):
         raise ConfigurationError(f"blocks={blocks!r} must be a list, such as blocks=[{blocks!r}]")
     specs = tuple(_block_spec(block, f"blocks[{number}]") for number, block in enumerate(blocks))

@@ -257,7 +257,7 @@ def add_files(
 
         tell(0)
         with core.store.journal.transaction():
-            core.store.backend.create_subject(subject_id, core.settings.blocks)
+            core.store.backend.create_subject(subject_id, core.blocks)
             done.append(_store(core.store, subject_id, file.source, passages, tell))
         if done[-1].added and core.indexer is not None:
             core.indexer.added()

@@ -1,7 +1,8 @@
 """The open memories of this process by where they are, and what it takes to open one again somewhere else.
 
 An adapter that is serialised keeps a `Place`: JSON without passwords. Where it is restored, it goes on with the memory
-that the application has open there, else with one opened by the settings that the place recorded.
+that the application has open there, else with one opened by the settings that the store has recorded (see `recorded`),
+or, where it has none yet, by those of the place.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ai_memory_integrations.errors import ConfigurationError
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 class Place(Value):
     """Where a memory is and how it was opened. `learner` and `embedder` are the names of parts that only the
-    application can make; None stands for the default, and an embedder of "" for none."""
+    application can make, an embedder of "" is none at all; None is what nobody said."""
 
     url: str
     blocks: tuple[BlockSpec, ...] | None = None
@@ -70,9 +72,10 @@ def default_place() -> Place:
 
 
 def reopened(place: Place) -> Memory:
-    """The memory that is open there in this process, else one opened by what *place* recorded.
+    """The memory that is open there in this process, else one opened by the settings that its store has recorded.
 
-    A password is taken from `AI_MEMORY_URL` where that names the same place. Nothing is read yet.
+    What these leave open is as *place* has it. A password is taken from `AI_MEMORY_URL` where that names the same
+    place. Nothing is read yet.
 
     Raises: ConfigurationError when it needs a learner or embedder that only the application can give.
     """
@@ -90,12 +93,14 @@ def reopened(place: Place) -> Memory:
             f"with Memory({place.url!r}, {given}), and keep that object"
         )
     is_default = address is not None and address == _address(_url(None))
-    return Memory(
+    memory = Memory(
         None if is_default else place.url,
         blocks=place.blocks,
         learning=place.learning,
         embedder=None if place.embedder is None else False,
     )
+    memory._core.settings = replace(memory._core.settings, again=True)
+    return memory
 
 
 def _open_one(address: str | None, learner: str | None) -> Memory | None:

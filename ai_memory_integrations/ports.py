@@ -592,6 +592,14 @@ class Store(Protocol):
         """The learner that lives in this place, for where the application names none; None when it brings none."""
         ...
 
+    def recorded_settings(self) -> dict[str, Any] | None:
+        """What `record_settings` was given last; None before."""
+        ...
+
+    def record_settings(self, settings: Mapping[str, Any]) -> None:
+        """Keep a JSON object, in place of the one before, for whoever opens this place by its URL alone."""
+        ...
+
     def examine(self, *, fix: bool = False) -> Sequence[Finding]:
         """What there is to say about this place, for `ai-memory doctor`. With *fix* it repairs what can be repaired
         without asking. An outage is a finding, not an error."""

@@ -16,7 +16,8 @@ from ai_memory_integrations.backends.urls import URL_VARIABLE
 from ai_memory_integrations.cli.place import Place
 from ai_memory_integrations.cli.screen import counted, moment, one_line
 from ai_memory_integrations.errors import DISTRIBUTION, AIMemoryError
-from ai_memory_integrations.types import Finding
+from ai_memory_integrations.recorded import recorded
+from ai_memory_integrations.types import Finding, LearningPolicy
 
 if TYPE_CHECKING:
     from ai_memory_integrations import Memory
@@ -82,10 +83,23 @@ def _contents(place: Place, *, fix: bool) -> Iterator[Finding]:
         return
     with place.open(learning="off") as memory:
         yield from memory._core.store.examine(fix=fix)
+        yield from _settings(memory)
         yield from _waiting(memory)
         yield from _failed(memory)
         if memory._core.store.vectors is not None:
             yield from _embedder(memory)
+
+
+def _settings(memory: Memory) -> Iterator[Finding]:
+    """What a memory is opened with where nothing is said of it but its place."""
+    said = recorded(memory._core.store)
+    parts = [] if said.blocks is None else ["blocks " + (", ".join(block.label for block in said.blocks) or "none")]
+    if isinstance(said.learning, LearningPolicy):
+        parts.append(f"learning {said.learning.mode}, in batches of {said.learning.batch}")
+    elif said.learning is not None:
+        parts.append(f"learning {said.learning}")
+    if parts:
+        yield Finding(level="fact", name="settings", text=f"recorded by an application: {'; '.join(parts)}")
 
 
 def _waiting(memory: Memory) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ class CoreMemory(BaseMemory):
     unless `on_error` is "raise".
 
     It is serialised without the conversation and without passwords: restored, it goes on with the memory that is open
-    at the same place in the process, else it opens it.
+    at the same place in the process, else it opens it with the settings that its store has recorded.
     """
 
     subject_id: str

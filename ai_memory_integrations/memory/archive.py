@@ -107,7 +107,7 @@ class ArchiveMethods(Bound):
         if core.indexer is not None:
             core.indexer.prepare()
         with core.store.journal.transaction():
-            core.store.backend.create_subject(subject, core.settings.blocks)
+            core.store.backend.create_subject(subject, core.blocks)
             ids = core.store.backend.add_passages(subject, taken)
         if ids and core.indexer is not None:
             core.indexer.added()

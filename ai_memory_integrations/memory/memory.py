@@ -89,7 +89,7 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
                 url=url,
                 api_key=api_key,
                 store=backend,
-                blocks=block_specs(blocks),
+                blocks=None if blocks is None else block_specs(blocks),
                 learning=learning,
                 learner=learner,
                 embedder=embedder,

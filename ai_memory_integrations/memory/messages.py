@@ -118,6 +118,7 @@ class MessageMethods(Bound):
 
     def _add(self, subject: str, messages: Sequence[Message], *, index: bool, learn: bool = True) -> Appended:
         core = self._core
+        core.record_settings()
         core.looks.forget(subject)
         if index and core.indexer is not None:
             core.indexer.prepare()
@@ -134,9 +135,10 @@ class MessageMethods(Bound):
 
     def _append(self, subject: str, messages: Sequence[Message], *, index: bool, learn: bool) -> Appended:
         core = self._core
+        blocks = core.blocks
         try:
             with core.store.journal.transaction():
-                core.directory.get_or_create(subject, core.settings.blocks)
+                core.directory.get_or_create(subject, blocks)
                 appended = core.store.journal.append(
                     subject, messages, learner=core.learner.name, policy=core.policy, learn=learn
                 )
@@ -193,7 +195,7 @@ class MessageMethods(Bound):
             core.store.journal.clear_thread(subject, thread_id)
             return
         with core.store.journal.transaction():
-            core.store.backend.create_subject(subject, core.settings.blocks)
+            core.store.backend.create_subject(subject, core.blocks)
             core.store.journal.set_messages(subject, thread_id, taken)
 
     def annotate_messages(

@@ -24,7 +24,7 @@ class SubjectMethods(BlockMethods):
 
     def ensure_subject(self, subject_id: SubjectId | None = None) -> str:
         """The id of the agent behind a subject; a new one begins with the blocks that `blocks=` names."""
-        subject, _ = self._core.store.backend.create_subject(self._subject(subject_id), self._core.settings.blocks)
+        subject, _ = self._core.store.backend.create_subject(self._subject(subject_id), self._core.blocks)
         return subject.agent_id
 
     def get_memory_agent_id(self, user_id: SubjectId | None = None) -> str | None:

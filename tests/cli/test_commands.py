@@ -206,6 +206,14 @@ def test_doctor_says_that_a_letta_key_is_not_used(
     assert "LETTA_API_KEY" not in command("doctor").out
 
 
+def test_doctor_says_what_an_application_recorded(command: Command, tmp_path: Path) -> None:
+    url = str(tmp_path / "m.db")
+    with Memory(url, blocks=["human", "plans"], learning=LearningPolicy(batch=20)) as memory:
+        memory.add_messages("sarah", [{"role": "user", "content": "Hi."}])
+    said = " ".join(command("--url", url, "doctor").out.split())
+    assert "recorded by an application: blocks human, plans; learning background, in batches of 20" in said
+
+
 def test_doctor_makes_no_file(command: Command, tmp_path: Path) -> None:
     report = command("--url", tmp_path / "none.db", "doctor")
 

@@ -174,6 +174,66 @@ def test_what_is_restored_opens_the_memory_as_it_was_opened(tmp_path: Path) -> N
     again.memory.close()
 
 
+def test_what_is_restored_follows_the_settings_that_the_store_has_recorded_since(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.db")
+    with Memory(path, blocks=["human"], learning="inline", embedder=False) as memory:
+        core = CoreMemory.from_defaults(memory, "sarah")
+        core.put(ChatMessage("hi"))
+        text = json.dumps(core.to_dict())
+    with Memory(path, blocks=["human", "plans"], learning=LearningPolicy(batch=20), embedder=False) as memory:
+        memory.add_messages("bob", [{"role": "user", "content": "hi"}])
+    with Memory(path, embedder=False) as memory:  # says nothing of itself
+        memory.add_messages("carol", [{"role": "user", "content": "hi"}])
+    with Memory(path, learning="off", embedder=False) as memory:  # speaks of itself alone
+        memory.add_messages("dan", [{"role": "user", "content": "hi"}])
+    again = CoreMemory.from_dict(json.loads(text))
+    again.memory.ensure_subject("eve")
+    assert [block.label for block in again.memory.list_blocks("eve")] == ["human", "plans"]
+    again.put(ChatMessage("My name is Sarah."))
+    assert again.memory.list_runs("sarah")[0].state == "created", "a batch of twenty is not full"
+    again.memory.close()
+
+
+def test_who_did_not_learn_does_not_learn_when_restored(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.db")
+    with Memory(path, learning="off") as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+    with Memory(path, learning="inline") as memory:
+        memory.add_messages("sarah", [{"role": "user", "content": "hi"}])
+    again = CoreMemory.from_dict(json.loads(text))
+    again.put(ChatMessage("My name is Sarah."))
+    assert again.memory.stats().waiting == 1
+    again.memory.close()
+
+
+def test_what_was_saved_before_anything_was_recorded_is_opened_as_it_was(tmp_path: Path) -> None:
+    with Memory(str(tmp_path / "m.db"), blocks=["plans"], learning="inline") as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+    again = CoreMemory.from_dict(json.loads(text))
+    again.put(ChatMessage("hi"))
+    assert [block.label for block in again.memory.list_blocks("sarah")] == ["plans"]
+    assert again.memory.stats().waiting == 0
+    again.memory.close()
+
+
+def test_a_transaction_that_is_undone_does_not_take_the_record_with_it(tmp_path: Path) -> None:
+    path, hi = str(tmp_path / "m.db"), [{"role": "user", "content": "hi"}]
+    with Memory(path, blocks=["plans"]) as memory:
+
+        def undone() -> None:
+            with memory._core.store.journal.transaction():
+                memory.add_messages("sarah", hi)
+                raise RuntimeError("undone")
+
+        with pytest.raises(RuntimeError, match="undone"):
+            undone()
+        memory.add_messages("sarah", hi)
+    again = reopened(Place(url=path))
+    again.add_messages("bob", hi)
+    assert [block.label for block in again.list_blocks("bob")] == ["plans"]
+    again.close()
+
+
 def test_restoring_reads_and_writes_nothing(tmp_path: Path) -> None:
     with Memory(str(tmp_path / "m.db")) as memory:
         data = CoreMemory.from_defaults(memory, "sarah").to_dict()

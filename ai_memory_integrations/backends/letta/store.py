@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ai_memory_integrations.backends.letta.agents import Agents, AgentSettings
 from ai_memory_integrations.backends.letta.archive import Archive
@@ -109,6 +109,12 @@ class LettaStore:
         from ai_memory_integrations.backends.letta.transfer import LettaTransfer
 
         return LettaTransfer(self.record.transfer, self.journal, self.backend, self.blocks)
+
+    def recorded_settings(self) -> dict[str, Any] | None:
+        return self.record.recorded_settings()
+
+    def record_settings(self, settings: Mapping[str, Any]) -> None:
+        self.record.record_settings(settings)
 
     def examine(self, *, fix: bool = False) -> Sequence[Finding]:
         from ai_memory_integrations.backends.letta.examination import examine

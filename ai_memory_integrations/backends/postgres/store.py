@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.postgres.address import Address
 from ai_memory_integrations.backends.postgres.backend import PostgresBackend
 from ai_memory_integrations.backends.postgres.connection import Database
@@ -50,6 +53,19 @@ class PostgresStore:
         """The version of the tables."""
         with self.database.read() as session:
             return int(session.value("SELECT value FROM ai_memory.meta WHERE key = 'schema_version'"))
+
+    def recorded_settings(self) -> dict[str, Any] | None:
+        with self.database.read() as session:
+            found = session.value("SELECT value FROM ai_memory.meta WHERE key = 'settings'")
+        return None if found is None else json.loads(found)
+
+    def record_settings(self, settings: Mapping[str, Any]) -> None:
+        with self.database.transaction() as session:
+            session.execute(
+                "INSERT INTO ai_memory.meta VALUES ('settings', %s) "
+                "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (rows.dumps(dict(settings)),),
+            )
 
     def examine(self, *, fix: bool = False) -> tuple[Finding, ...]:
         from ai_memory_integrations.backends.postgres.examination import examine

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.sqlite.backend import SQLiteBackend
 from ai_memory_integrations.backends.sqlite.connection import MEMORY, Database, Synchronous
 from ai_memory_integrations.backends.sqlite.erasure import VACUUM_BYTES
@@ -66,6 +68,15 @@ class SQLiteStore:
         with self.database.read() as connection:
             version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         return version
+
+    def recorded_settings(self) -> dict[str, Any] | None:
+        with self.database.read() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def record_settings(self, settings: Mapping[str, Any]) -> None:
+        with self.database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('settings', ?)", (rows.dumps(dict(settings)),))
 
     def examine(self, *, fix: bool = False) -> tuple[Finding, ...]:
         from ai_memory_integrations.backends.sqlite.examination import examine

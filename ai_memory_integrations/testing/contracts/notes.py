@@ -31,6 +31,14 @@ class NotesContract:
         notes.put("sarah", "agent", {"id": "other"})
         assert notes.get("sarah", "agent") == {"id": "other"}
 
+    def test_settings_are_of_the_store_and_the_last_ones_stay(self, store: Store) -> None:
+        assert store.recorded_settings() is None
+        store.record_settings({"blocks": ["é 🐈"], "learning": None})
+        store.record_settings({"learning": {"batch": 3}})
+        store.backend.create_subject("sarah")
+        store.backend.delete_subject("sarah")
+        assert store.recorded_settings() == {"learning": {"batch": 3}}
+
     def test_notes_of_subjects_are_apart(self, notes: Notes) -> None:
         notes.put("sarah", "agent", {"n": 1})
         assert notes.get("bob", "agent") is None
