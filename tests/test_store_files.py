@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from patience import PATIENCE
@@ -160,6 +161,32 @@ def test_an_empty_file_becomes_a_memory(tmp_path: Path) -> None:
         memory.initialize_subject("sarah")
     with Memory(f"sqlite:///{path}?synchronous=normal") as memory:
         assert [subject.subject_id for subject in memory.list_subjects()] == ["sarah"]
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_file_that_another_makes_at_any_moment_of_the_opening_is_a_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    path, connect = str(tmp_path / "memory.db"), sqlite3.connect
+
+    class Interrupted(sqlite3.Connection):
+        """Before its statement of this number somebody else makes the tables."""
+
+        statements = 0
+
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            if Interrupted.statements == moment and not self.in_transaction:
+                monkeypatch.setattr(sqlite3, "connect", connect)
+                with Memory(path) as other:
+                    other.initialize_subject("bob")
+            Interrupted.statements += 1
+            return super().execute(*arguments)
+
+    interrupted = {"factory": Interrupted}
+    monkeypatch.setattr(sqlite3, "connect", lambda *arguments, **options: connect(*arguments, **options | interrupted))
+    with Memory(path) as memory:
+        memory.initialize_subject("sarah")
+        assert {"sarah"} <= {subject.subject_id for subject in memory.list_subjects()} <= {"bob", "sarah"}
 
 
 @pytest.mark.parametrize(
