@@ -314,6 +314,12 @@ def _list_archives(fake: FakeLetta, params: httpx.QueryParams, body: Json) -> Js
     return [_shown(each) for each in _page([a for a in found if agent is None or agent in a["agents"]], params)]
 
 
+@route("GET", "/v1/archives/{archive}/agents")
+def _archive_agents(fake: FakeLetta, params: httpx.QueryParams, body: Json, archive: str) -> Json:
+    holders = fake.archives.get(archive, {}).get("agents", ())
+    return [fake.state(agent) for agent in _page([fake.agents[each] for each in holders], params)]
+
+
 @route("POST", "/v1/archives/")
 def _create_archive(fake: FakeLetta, params: httpx.QueryParams, body: Json) -> Json:
     archive_id = _id("archive")
@@ -325,12 +331,23 @@ def _shown(archive: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in archive.items() if key != "agents"}
 
 
+@route("GET", "/v1/archives/{archive}")
+def _get_archive(fake: FakeLetta, params: httpx.QueryParams, body: Json, archive: str) -> Json:
+    return _shown(fake.one("archive", archive))
+
+
 @route("PATCH", "/v1/agents/{agent}/archives/attach/{archive}")
 def _attach_archive(fake: FakeLetta, params: httpx.QueryParams, body: Json, agent: str, archive: str) -> Json:
     fake.one("agent", agent)
     if fake.archive_of(agent) not in (None, archive):
         raise Refused(409, "the agent has another archive")
     fake.one("archive", archive)["agents"].add(agent)
+    return None
+
+
+@route("PATCH", "/v1/agents/{agent}/archives/detach/{archive}")
+def _detach_archive(fake: FakeLetta, params: httpx.QueryParams, body: Json, agent: str, archive: str) -> Json:
+    fake.one("archive", archive)["agents"].discard(agent)
     return None
 
 

@@ -96,6 +96,69 @@ def test_a_write_to_a_block_costs_two(memory: Memory, letta_proxy: Proxy, subjec
     assert asked(letta_proxy) == {**READ, "PATCH /v1/blocks/{block}": 1}
 
 
+def test_an_erasure_costs_four_and_one_for_each_block(memory: Memory, letta_proxy: Proxy, subject: str) -> None:
+    learnt(memory, subject, "I love cats", "I have a dog", searchable=True)
+    blocks = len(memory.list_blocks(subject))
+    asked(letta_proxy)
+    receipt = memory.delete_subject(subject)
+    assert receipt is not None
+    assert (receipt.blocks, receipt.passages) == (blocks, 2)
+    assert asked(letta_proxy) == {
+        "GET /v1/archives/{archive}/agents": 1,
+        "DELETE /v1/agents/{agent}": 1,
+        "GET /v1/blocks/": 1,
+        "DELETE /v1/blocks/{block}": blocks,
+        "DELETE /v1/archives/{archive}": 1,
+    }
+
+
+def test_an_erasure_without_an_archive_costs_three_and_one_for_each_block(
+    memory: Memory, letta_proxy: Proxy, subject: str
+) -> None:
+    learnt(memory, subject, "I love cats")
+    blocks = len(memory.list_blocks(subject))
+    asked(letta_proxy)
+    assert memory.delete_subject(subject) is not None
+    assert asked(letta_proxy) == {
+        "GET /v1/agents/{agent}": 1,
+        "DELETE /v1/agents/{agent}": 1,
+        "GET /v1/blocks/": 1,
+        "DELETE /v1/blocks/{block}": blocks,
+    }
+
+
+def test_a_subject_that_others_may_have_made_things_for_is_erased_with_all_of_it(
+    opened: Callable[..., Memory], letta_client: Letta, subject: str
+) -> None:
+    memory, tag = opened(exclusive=False), f"ami:subject:{subject}"
+    learnt(memory, subject, "I love cats", searchable=True)
+    letta_client.archives.create(name=tag)
+    assert len(letta_client.archives.list(name=tag).items) == 2
+    assert opened().delete_subject(subject) is not None
+    assert letta_client.archives.list(name=tag).items == []
+
+
+def test_the_receipt_counts_the_passages_that_were_not_removed_before(memory: Memory, subject: str) -> None:
+    ids = memory.add_passages(["I love cats", "I have a dog", "I like tea"], subject_id=subject)
+    assert memory._core.store.backend.delete_passages(subject, [ids[0]]) == 1
+    receipt = memory.delete_subject(subject)
+    assert receipt is not None
+    assert receipt.passages == 2
+
+
+def test_passages_of_which_no_answer_came_go_as_well(
+    memory: Memory, letta_client: Letta, letta_proxy: Proxy, subject: str
+) -> None:
+    memory.add_passages(["I love cats"], subject_id=subject)
+    archive = letta_client.archives.list(name=f"ami:subject:{subject}").items[0].id
+    letta_proxy.drop("POST", "/v1/archives/*/passages/batch", when="after")
+    memory.add_passages(["I live in Rome"], subject_id=subject)
+    receipt = memory.delete_subject(subject)
+    assert receipt is not None
+    assert receipt.passages >= 2
+    assert list(letta_client.passages.search(archive_id=archive)) == []
+
+
 def test_what_a_run_wrote_is_in_the_history_under_its_name_when_somebody_reads(
     memory: Memory, letta_client: Letta, subject: str
 ) -> None:

@@ -132,7 +132,7 @@ def test_an_erasure_costs_six_and_one_for_each_block(memory: Memory, letta_proxy
     asked(letta_proxy)
     assert memory.delete_subject("sarah") is not None
     assert asked(letta_proxy) == {
-        "GET /v1/agents/{agent}": 1,
+        "GET /v1/archives/{archive}/agents": 1,
         "GET /v1/archives/": 1,
         "GET /v1/agents/{agent}/archival-memory/search": 1,
         "DELETE /v1/agents/{agent}": 1,

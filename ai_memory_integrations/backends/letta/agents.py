@@ -35,6 +35,7 @@ MODEL = "openai/gpt-4.1"
 EMBEDDING = "openai/text-embedding-3-small"
 _AGENT = "agent"
 ARCHIVE = "archive"
+ALONE = "alone"  # of an archive's note: nothing of the subject was made but by this journal
 UNKNOWN_ARCHIVE = {"agent": "", "id": None}  # there may be one of an agent that went, or none
 _MAKER = "maker"
 _MAKING_SECONDS = 180.0
@@ -193,7 +194,7 @@ class Agents:
         with self._journal.transaction():
             self.remember(subject_id, agent)
             if made and self._notes.get(subject_id, ARCHIVE) is None:  # the first one has none yet
-                self._notes.put(subject_id, ARCHIVE, {"agent": agent.id, "id": None})
+                self._notes.put(subject_id, ARCHIVE, {"agent": agent.id, "id": None, ALONE: self._exclusive})
             self._notes.put(subject_id, _MAKER, None)
         return Contact(agent.id, agent, made and bool(maker["fresh"]))
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ai_memory_integrations.backends.letta.agents import ARCHIVE, UNKNOWN_ARCHIVE, Agents
+from ai_memory_integrations.backends.letta.agents import ALONE, ARCHIVE, UNKNOWN_ARCHIVE, Agents
 from ai_memory_integrations.backends.letta.archived import Found, can_be_sent, from_letta, newest, passes, to_letta
 from ai_memory_integrations.backends.letta.names import Names
 from ai_memory_integrations.backends.letta.remote import NewPassage, RemoteArchive, RemotePassage
@@ -354,16 +354,20 @@ class Archive:
                 return str(note["id"])
             # The subject's first agent, made here. If somebody was faster all the same, the server will say so.
             self._notes.put(subject_id, ARCHIVE, UNKNOWN_ARCHIVE)
-            archive = self._attached(subject_id, agent_id, named=[])
+            archive, made = self._attached(subject_id, agent_id, named=[])
+            alone = made and note.get(ALONE, False)
         else:
             attached = self._server.list_archives(agent_id)
-            archive = attached[0] if attached else self._attached(subject_id, agent_id, named=None)
-        self._notes.put(subject_id, ARCHIVE, {"id": archive.id, "agent": agent_id})
+            archive = attached[0] if attached else self._attached(subject_id, agent_id, named=None)[0]
+            alone = False
+        self._notes.put(subject_id, ARCHIVE, {"id": archive.id, "agent": agent_id, ALONE: alone})
         return archive.id
 
-    def _attached(self, subject_id: str, agent_id: str, *, named: Sequence[RemoteArchive] | None) -> RemoteArchive:
-        """An archive of the subject's name is the subject's, whether an answer was lost or an agent went. *named* are
-        those that there are; None when that is not known."""
+    def _attached(
+        self, subject_id: str, agent_id: str, *, named: Sequence[RemoteArchive] | None
+    ) -> tuple[RemoteArchive, bool]:
+        """The agent's archive from now on, and whether it was made here. One of the subject's name is the subject's,
+        whether an answer was lost or an agent went. *named* are those that there are; None when that is not known."""
         name = self._names.tag(subject_id)
         if named is None:
             named = self._server.list_named_archives(name)
@@ -376,10 +380,17 @@ class Archive:
                 raise
             if not named and attached[0].id != archive.id:
                 self._server.delete_archive(archive.id)
-            return attached[0]
-        return archive
+            return attached[0], False
+        return archive, not named
 
     # reading
+
+    def sent(self, subject_id: str) -> tuple[frozenset[str], bool]:
+        """Letta's ids of the passages that this journal has sent and not seen removed, and whether these are all of
+        them: the answer to a batch may have been lost."""
+        there = {letta_id for letta_id, _ in self._sent(subject_id).values()}
+        sending = self._notes.get(subject_id, _SENDING)
+        return self._gone(subject_id) | there, sending is None or not sending["batch"]
 
     def _sent(self, subject_id: str) -> dict[str, tuple[str, str | None]]:
         """Letta's id and time of what this journal sent, by our id."""

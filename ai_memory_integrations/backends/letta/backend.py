@@ -45,6 +45,8 @@ class LettaBackend(Backend):
         agents: Agents,
         blocks: Blocks,
         archive: Archive,
+        *,
+        exclusive: bool = False,
     ) -> None:
         self._record = record
         self._journal = journal
@@ -53,7 +55,7 @@ class LettaBackend(Backend):
         self._agents = agents
         self._blocks = blocks
         self._archive = archive
-        self._erasure = Erasure(record, journal, notes, server, agents, names=agents.names)
+        self._erasure = Erasure(record, journal, notes, server, agents, archive, exclusive=exclusive)
 
     # subjects
 

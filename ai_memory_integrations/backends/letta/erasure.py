@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ai_memory_integrations.backends.letta.agents import ARCHIVE, Agents
-from ai_memory_integrations.backends.letta.names import Names
+from ai_memory_integrations.backends.letta.agents import ALONE, ARCHIVE, Agents
+from ai_memory_integrations.backends.letta.archive import Archive
 from ai_memory_integrations.backends.letta.remote import RemoteAgent
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.ports import Backend, Journal, Notes
@@ -21,23 +22,55 @@ TRACES = (
     "run the server with LETTA_TRACK_PROVIDER_TRACE=false so that it keeps none"
 )
 _SHARED = "block {id} belongs to other agents too and was only taken from this one"
+_SHARED_ARCHIVE = (
+    "archive {id} belongs to other agents too, or the server cannot tell, and was only taken from this one, with the "
+    "{gone:,} passages in it that this journal knows to be the subject's removed"
+)
+
+Holders = dict[str, list[RemoteAgent] | None]
+"""The agents that an archive is attached to; None where the server cannot tell."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the journal knows of a subject at Letta. `blocks` were made for it, also where its agent has gone; `archive`
+    is that of `agent`, of which Letta lets it have one alone; `sent` are the passages that were put there. `alone`:
+    nobody else has made anything for it, and what is named here is all there is."""
+
+    agent: str | None
+    archive: str | None
+    blocks: tuple[str, ...]
+    sent: frozenset[str]
+    alone: bool
 
 
 class Erasure:
-    """Removes an agent with its blocks, archives and passages, then the record.
+    """Removes an agent with its blocks, archives and passages, then the record. What other agents have as well is only
+    taken from this one.
 
-    What there is to remove is noted before the first request: the agent goes first, and with it the way to the rest.
+    What there is to remove is noted before the first request that removes: the agent goes first, and with it the way to
+    the rest. *exclusive* says that whoever makes anything for a subject shares the journal.
     """
 
     def __init__(
-        self, record: Backend, journal: Journal, notes: Notes, server: LettaServer, agents: Agents, *, names: Names
+        self,
+        record: Backend,
+        journal: Journal,
+        notes: Notes,
+        server: LettaServer,
+        agents: Agents,
+        archive: Archive,
+        *,
+        exclusive: bool = False,
     ) -> None:
         self._record = record
         self._journal = journal
         self._notes = notes
         self._server = server
         self._agents = agents
-        self._names = names
+        self._archive = archive
+        self._exclusive = exclusive
+        self._names = agents.names
 
     def erase(self, subject_id: str) -> ErasureReceipt | None:
         """What was removed; None when nobody knows the subject. Inside a transaction of the journal Letta's part
@@ -49,12 +82,14 @@ class Erasure:
             return self._erase_after_commit(subject_id)
         plan = self._notes.get(subject_id, _ERASING)
         if plan is None:
-            plan = self._planned(subject_id)
+            plan = self._planned(subject_id, self._known(subject_id))
             if plan is None:
                 return None
             with self._journal.transaction():
                 self._record.create_subject(subject_id)
                 self._notes.put(subject_id, _ERASING, plan)
+        else:
+            plan = self._looked_at_again(subject_id, plan)
         kept = [TRACES, *self._remove(subject_id, plan)]
         receipt = self._record.delete_subject(subject_id) or ErasureReceipt(
             subject_id=subject_id, agent_id="", erased_at=datetime.now(UTC)
@@ -69,57 +104,114 @@ class Erasure:
         )
 
     def _erase_after_commit(self, subject_id: str) -> ErasureReceipt | None:
-        known = self._agents.known(subject_id)
-        noted, archive = self._noted(subject_id), self._noted_archive(subject_id)
+        known = self._known(subject_id)
         receipt = self._record.delete_subject(subject_id)
         if receipt is None:
             return None
 
         def erase() -> None:
-            agent = None if known is None else self._server.get_agent(known)
-            self._remove(subject_id, self._listed(subject_id, agent, noted, archive))
+            plan = self._planned(subject_id, known, find=False)
+            if plan is not None:
+                self._remove(subject_id, plan)
 
         self._journal.after_commit(erase)
-        return receipt if known is None else receipt.model_copy(update={"agent_id": known, "kept": (TRACES,)})
+        if known.agent is None:
+            return receipt
+        return receipt.model_copy(update={"agent_id": known.agent, "kept": (TRACES,)})
 
-    def _planned(self, subject_id: str) -> dict[str, Any] | None:
-        """What there is of a subject at Letta; None for a subject that nobody knows."""
-        known = self._agents.known(subject_id)
-        agent = None if known is None else self._server.get_agent(known)
-        if agent is None:
-            agent = self._agents.find(subject_id)
-        if agent is None and self._record.get_subject(subject_id) is None:
-            return None
-        return self._listed(subject_id, agent, self._noted(subject_id), self._noted_archive(subject_id))
+    # what there is
 
-    def _noted(self, subject_id: str) -> list[str]:
-        """Blocks that were made for the subject, also where its agent has gone."""
-        return [note["id"] for note in self._notes.list(subject_id, "block/").values()]
-
-    def _noted_archive(self, subject_id: str) -> tuple[str, str] | None:
-        """An agent and its archive, of which Letta lets it have one alone."""
+    def _known(self, subject_id: str) -> Known:
+        agent = self._agents.known(subject_id)
         note = self._notes.get(subject_id, ARCHIVE)
-        return None if note is None or note["id"] is None else (note["agent"], note["id"])
+        if note is None or agent is None or note["agent"] != agent:
+            note = {}
+        sent, is_all = self._archive.sent(subject_id)
+        return Known(
+            agent=agent,
+            archive=note.get("id"),
+            blocks=tuple(block["id"] for block in self._notes.list(subject_id, "block/").values()),
+            sent=sent,
+            alone=self._exclusive and is_all and bool(note.get(ALONE)),
+        )
 
-    def _listed(
-        self, subject_id: str, agent: RemoteAgent | None, noted: Sequence[str], archive: tuple[str, str] | None
-    ) -> dict[str, Any]:
-        if agent is not None and archive is not None and archive[0] == agent.id:
-            attached = [archive[1]]
-        else:
-            attached = [] if agent is None else [each.id for each in self._server.list_archives(agent.id)]
-        named = self._server.list_named_archives(self._names.tag(subject_id))  # also of an agent that went before
-        blocks = [] if agent is None else [block.id for block in agent.blocks]
-        return {
+    def _planned(self, subject_id: str, known: Known, *, find: bool = True) -> dict[str, Any] | None:
+        """What there is of a subject at Letta; None for a subject that nobody knows. Who has an archive is asked for
+        with their blocks, and the agent read with it."""
+        looked: Holders = {}
+        agent: RemoteAgent | None = None
+        if known.archive is not None:
+            looked[known.archive] = holders = self._server.list_archive_agents(known.archive)
+            agent = next((each for each in holders or () if each.id == known.agent), None)
+        alone = known.alone and (agent is not None or known.archive is None)
+        if agent is None and known.agent is not None:
+            agent = self._server.get_agent(known.agent)
+        if agent is None and find:
+            agent = self._agents.find(subject_id)
+            if agent is None and self._record.get_subject(subject_id) is None:
+                return None
+        alone = alone and agent is not None and agent.id == known.agent
+        blocks = () if agent is None else (block.id for block in agent.blocks)
+        attached = self._attached(known, agent, alone=alone)
+        named = [] if alone else self._server.list_named_archives(self._names.tag(subject_id))
+        plan: dict[str, Any] = {
             "agent": None if agent is None else agent.id,
-            "blocks": sorted({*blocks, *noted}),
-            "archives": sorted({*attached, *(each.id for each in named)}),
-            "passages": self._count(agent.id) if agent is not None and attached else 0,
+            "blocks": sorted({*blocks, *known.blocks}),
+            "archives": sorted({*attached, *(each.id for each in named)}),  # by name also of an agent that went before
         }
+        plan["shared"] = self._shared(subject_id, plan, known, looked)
+        plan["passages"] = self._count(plan, known, attached, alone=alone)
+        return plan
 
-    def _count(self, agent_id: str) -> int:
-        """One request, in which a search tells less of each passage than a list does."""
-        return len(self._server.search_passages(agent_id, "passages", limit=_ALL))
+    def _looked_at_again(self, subject_id: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+        """The plan of an erasure that was interrupted: somebody may have attached an archive since."""
+        before = plan.get("shared", {})
+        shared = self._shared(subject_id, plan, self._known(subject_id), {})
+        passages = plan["passages"] if shared.keys() <= before.keys() else sum(map(len, shared.values()))
+        return {**plan, "shared": {**shared, **before}, "passages": passages}
+
+    def _attached(self, known: Known, agent: RemoteAgent | None, *, alone: bool) -> list[str]:
+        if agent is None:
+            return []
+        if known.archive is not None and known.agent == agent.id:
+            return [known.archive]
+        return [] if alone else [each.id for each in self._server.list_archives(agent.id)]
+
+    def _shared(self, subject_id: str, plan: Mapping[str, Any], known: Known, looked: Holders) -> dict[str, list[str]]:
+        """Those of the archives that somebody else's agents have too, each with the passages in it that are known to be
+        the subject's. An archive that nobody else has is not among them."""
+        found: dict[str, list[str]] = {}
+        for archive_id in plan["archives"]:
+            if archive_id not in looked:
+                looked[archive_id] = self._server.list_archive_agents(archive_id)
+            holders = looked[archive_id]
+            others = [each.id for each in holders or () if self._is_strange(subject_id, plan, each)]
+            if others or holders is None:
+                reader = others[0] if others else plan["agent"] if archive_id == known.archive else None
+                found[archive_id] = sorted(known.sent & self._passages_of(reader))
+        return found
+
+    def _is_strange(self, subject_id: str, plan: Mapping[str, Any], agent: RemoteAgent) -> bool:
+        return agent.id != plan["agent"] and self._names.tag(subject_id) not in agent.tags
+
+    def _count(self, plan: Mapping[str, Any], known: Known, attached: Iterable[str], *, alone: bool) -> int:
+        """How many passages will be removed, as far as somebody knows."""
+        kept = sum(map(len, plan["shared"].values()))
+        whole = [each for each in plan["archives"] if each not in plan["shared"]]
+        if not whole:
+            return kept
+        if alone or plan["agent"] is None:
+            return kept + len(known.sent)
+        return kept + (len(self._passages_of(plan["agent"])) if set(whole) & set(attached) else 0)
+
+    def _passages_of(self, agent_id: str | None) -> frozenset[str]:
+        """In one request, in which a search tells less of each passage than a list does."""
+        if agent_id is None:
+            return frozenset()
+        found = self._server.optional(lambda: self._server.search_passages(agent_id, "passages", limit=_ALL))
+        return frozenset(passage.id for passage in found or ())
+
+    # removing it
 
     def _remove(self, subject_id: str, plan: Mapping[str, Any]) -> list[str]:
         """What had to be left, in words."""
@@ -134,5 +226,11 @@ class Erasure:
             else:
                 self._server.delete_block(block_id)
         for archive_id in plan["archives"]:
-            self._server.delete_archive(archive_id)
+            passages = plan["shared"].get(archive_id)
+            if passages is None:
+                self._server.delete_archive(archive_id)
+                continue
+            for passage_id in passages:
+                self._server.delete_passage(archive_id, passage_id)
+            kept.append(_SHARED_ARCHIVE.format(id=archive_id, gone=len(passages)))
         return kept

@@ -31,7 +31,6 @@ from ai_memory_integrations.errors import BackendError, GoneFromServerError, Mis
 if TYPE_CHECKING:
     from letta_client import APIError, Letta
 
-CLOUD = "https://api.letta.com"
 TIMEOUT_SECONDS = 60.0
 RETRIES = 2
 _LONGEST_PAUSE = 8.0
@@ -289,10 +288,6 @@ class LettaServer:
         has another block of that label."""
         self._ask("attach a block", lambda client: client.agents.blocks.attach(block_id, agent_id=agent_id))
 
-    def detach_block(self, agent_id: str, block_id: str) -> bool:
-        """Take a block from an agent; False when it did not have it."""
-        return self._removed("detach a block", lambda client: client.agents.blocks.detach(block_id, agent_id=agent_id))
-
     def delete_block(self, block_id: str) -> bool:
         """Remove a block from the server; False when it was not there."""
         return self._removed("remove a block", lambda client: client.blocks.delete(block_id))
@@ -368,6 +363,22 @@ class LettaServer:
         """The archives of exactly this name, oldest first."""
         page = self._ask("list archives", lambda client: client.archives.list(name=name, limit=50, order="asc"))
         return [RemoteArchive(id=archive.id, name=archive.name or "") for archive in page.items or ()]
+
+    def list_archive_agents(self, archive_id: str, *, limit: int = 20) -> list[RemoteAgent] | None:
+        """One page of the agents that have an archive, oldest first, with their tags and blocks; [] also where there is
+        no such archive, None where the server cannot tell."""
+        from letta_client.types import AgentState
+
+        asked: dict[str, object] = {"include": ["agent.tags", "agent.blocks"], "order": "asc", "limit": limit}
+        found = self.optional(
+            lambda: self._ask(
+                "list an archive's agents",
+                lambda client: client.get(
+                    f"/v1/archives/{archive_id}/agents", cast_to=list[AgentState], options={"params": asked}
+                ),
+            )
+        )
+        return None if found is None else [_agent(agent) for agent in found]
 
     def create_archive(self, *, name: str, embedding: str | None, description: str = "") -> RemoteArchive:
         """An archive that belongs to no agent yet. *embedding* None: the server's default."""

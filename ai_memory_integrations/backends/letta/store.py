@@ -81,7 +81,14 @@ class LettaStore:
             embedding=self.settings.embedding,
         )
         self.backend = LettaBackend(
-            self.record.backend, self.record.journal, self.record.notes, server, self.agents, self.blocks, archive
+            self.record.backend,
+            self.record.journal,
+            self.record.notes,
+            server,
+            self.agents,
+            self.blocks,
+            archive,
+            exclusive=exclusive,
         )
         self.notes: Notes = NotesUnder(self.record.notes, "own/")
         self.learner: Learner | None = LettaLearner(
