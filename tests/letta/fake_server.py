@@ -52,9 +52,9 @@ class FakeLetta:
         self._lock = threading.RLock()
         self._clock = datetime.now(UTC)
 
-    def client(self) -> Letta:
+    def client(self, key: str = "x") -> Letta:
         transport = httpx.MockTransport(self.answer)
-        return Letta(base_url="http://fake", api_key="x", http_client=httpx.Client(transport=transport))
+        return Letta(base_url="http://fake", api_key=key, http_client=httpx.Client(transport=transport))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.seen.append(f"{request.method} {request.url.path}")

@@ -21,6 +21,7 @@ from ai_memory_integrations.backends.owner import is_gone, process_owner
 from ai_memory_integrations.errors import (
     AnswerLostError,
     BackendUnavailableError,
+    ConfigurationError,
     InvalidSubjectError,
     RefusedByServerError,
 )
@@ -34,6 +35,8 @@ logger = logging.getLogger("ai_memory_integrations")
 MODEL = "openai/gpt-4.1"
 EMBEDDING = "openai/text-embedding-3-small"
 _AGENT = "agent"
+_KEYS = "keys"  # marks of those with which an agent was seen
+_REMEMBERED = 10_000
 ARCHIVE = "archive"
 ALONE = "alone"  # of an archive's note: nothing of the subject was made but by this journal
 UNKNOWN_ARCHIVE = {"agent": "", "id": None}  # there may be one of an agent that went, or none
@@ -87,6 +90,7 @@ class Agents:
         self._settings = settings
         self._exclusive = exclusive
         self._pause = pause
+        self._seen: set[str] = set()
 
     def known(self, subject_id: str) -> str | None:
         """The id of a subject's agent as far as the journal knows; no request is made."""
@@ -131,10 +135,49 @@ class Agents:
 
     def remember(self, subject_id: str, agent: RemoteAgent) -> None:
         """Note which agent stands behind a subject that the journal knows."""
-        self._notes.put(subject_id, _AGENT, {"id": agent.id})
+        self._notes.put(subject_id, _AGENT, {"id": agent.id, _KEYS: [self._server.key_mark]})
+
+    def seen(self, subject_id: str) -> None:
+        """The agent that is known was there: the key belongs to its account. Noted once for each key."""
+        if subject_id in self._seen:
+            return
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen.add(subject_id)
+        mark = self._server.key_mark
+        with self._journal.transaction():
+            note = self._notes.get(subject_id, _AGENT)
+            if note is not None and mark not in note.get(_KEYS, ()):
+                self._notes.put(subject_id, _AGENT, {**note, _KEYS: [*note.get(_KEYS, ()), mark]})
+
+    def check_account(self, subject_id: str) -> None:
+        """The agent that is known was not there. Where the key is a new one, it may be of another account, on which
+        nothing of this journal's is to be made: one request tells whether any agent that the old key knew is there.
+
+        Raises: ConfigurationError.
+        """
+        note = self._notes.get(subject_id, _AGENT)
+        keys = set() if note is None else set(note.get(_KEYS, ()))
+        if note is None or not keys or self._server.key_mark in keys:
+            return
+        for agent in self._server.list_agents([self.names.all], limit=_WHOLE_PAGE):
+            other = self._notes.get(self.names.subject_of(agent.tags) or "", _AGENT)
+            if other is not None and other["id"] == agent.id and not keys.isdisjoint(other.get(_KEYS, ())):
+                return
+        raise ConfigurationError(
+            f"the agent of subject {subject_id!r}, {note['id']}, is not on this server, nor is any other that was made "
+            "with the key before this one: it seems to belong to another account. Give each account a journal= or a "
+            "namespace= of its own, or open this one with the key of its account"
+        )
 
     def forget(self, subject_id: str, agent_id: str) -> None:
-        """The agent is not on the server any more: forget it with all that was noted of it."""
+        """The agent is not on the server any more: forget it with all that was noted of it.
+
+        Raises: ConfigurationError where it is on another account.
+        """
+        if self.known(subject_id) != agent_id:
+            return
+        self.check_account(subject_id)
         with self._journal.transaction():
             if self.known(subject_id) != agent_id:
                 return

@@ -104,10 +104,13 @@ class Blocks:
     def _read(self, subject_id: str, agent_id: str) -> None:
         before = self._known(subject_id)
         try:
-            self.take(subject_id, self._server.list_blocks(agent_id), before=before)
+            there = self._server.list_blocks(agent_id)
         except GoneFromServerError:
             self._agents.forget(subject_id, agent_id)
             self.adopt(subject_id)
+            return
+        self._agents.seen(subject_id)
+        self.take(subject_id, there, before=before)
 
     def adopt(self, subject_id: str) -> bool:
         """Look for the agent of a subject that the journal knows without one; whether there is one."""

@@ -146,6 +146,8 @@ class Erasure:
         alone = known.alone and (agent is not None or known.archive is None)
         if agent is None and known.agent is not None:
             agent = self._server.get_agent(known.agent)
+            if agent is None:
+                self._agents.check_account(subject_id)
         if agent is None and find:
             agent = self._agents.find(subject_id)
             if agent is None and self._record.get_subject(subject_id) is None:

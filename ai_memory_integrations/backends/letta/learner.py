@@ -122,8 +122,8 @@ class LettaLearner:
             except GoneFromServerError:
                 # Somebody removed the agent at Letta. A new one begins with the blocks as the record has them.
                 logger.warning("the Letta agent of subject %r is gone; another one takes its place", run.subject_id)
-                self._forget(run)
                 self._residence.agent_gone(run.subject_id)
+                self._forget(run)
                 return self._learnt(run, blocks, parts)
         except SubjectNotFoundError as error:
             raise StaleClaimError(run.id) from error

@@ -6,6 +6,7 @@ further pages by themselves. Here a request is repeated only where that is safe,
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
 import time
@@ -79,6 +80,11 @@ class LettaServer:
     def url(self) -> str:
         """Where the server is, without a key."""
         return str(self._letta().base_url).rstrip("/")
+
+    @property
+    def key_mark(self) -> str:
+        """What tells the key from most others, and cannot be used to guess it: 16 bits of a hash."""
+        return hashlib.sha256(f"ai-memory letta key {self._letta().api_key or ''}".encode()).hexdigest()[:4]
 
     def _letta(self) -> Letta:
         client = self._client
