@@ -73,6 +73,14 @@ class _Part(Generic[T]):
             return made
 
 
+class _PartOfWhatWasSaid(_Part[T]):
+    """One made of `said`, which is read first: the lock is not held while a store answers."""
+
+    def __get__(self, core: MemoryCore, owner: type[MemoryCore]) -> T:
+        _ = core.said
+        return super().__get__(core, owner)
+
+
 class Looks:
     """Which users' memories an application has just looked at and found empty, the last thousand of them.
 
@@ -105,6 +113,8 @@ class MemoryCore:
         self.lock = threading.RLock()
         self.closed = False
         self.looks = Looks()
+        self.bridge = Bridge()  # an event loop asks for it, which must not wait for the lock
+        self._said: Recorded | None = None
         self._recorded = False
         forking.register(self)
 
@@ -127,13 +137,19 @@ class MemoryCore:
                 )
         return store
 
-    @_Part
+    @property
     def said(self) -> Recorded:
-        """What the application said, at this opening or an earlier one."""
-        from ai_memory_integrations.recorded import Recorded, in_store_or
+        """What the application said, at this opening or an earlier one.
 
-        said = Recorded(blocks=self.settings.blocks, learning=self.settings.learning)
-        return in_store_or(self.store, said) if self.settings.again else said
+        Read without the lock, by two threads rather than by none: whoever has the store to itself may wait for the
+        lock meanwhile.
+        """
+        if self._said is None:
+            from ai_memory_integrations.recorded import Recorded, in_store_or
+
+            said = Recorded(blocks=self.settings.blocks, learning=self.settings.learning)
+            self._said = in_store_or(self.store, said) if self.settings.again else said
+        return self._said
 
     @property
     def blocks(self) -> tuple[BlockSpec, ...]:
@@ -166,7 +182,7 @@ class MemoryCore:
 
         return ExtractiveLearner()
 
-    @_Part
+    @_PartOfWhatWasSaid
     def policy(self) -> LearningPolicy:
         chosen = self.said.learning
         if isinstance(chosen, LearningPolicy):
@@ -177,7 +193,7 @@ class MemoryCore:
             return self.learner.policy.model_copy(update={"mode": chosen, "batch": 1, "idle": 0.0, "max_wait": 0.0})
         return self.learner.policy.model_copy(update={"mode": chosen})
 
-    @_Part
+    @_PartOfWhatWasSaid
     def scheduler(self) -> Scheduler:
         from ai_memory_integrations.backends.owner import process_owner
         from ai_memory_integrations.learning.scheduler import Scheduler
@@ -225,10 +241,6 @@ class MemoryCore:
 
         return SubjectDirectory(self.store.backend)
 
-    @_Part
-    def bridge(self) -> Bridge:
-        return Bridge()
-
     def close(self) -> None:
         """Stop learning here, close the store if it was opened here. What waits is learnt by the next process."""
         with self.lock:
@@ -252,7 +264,8 @@ class MemoryCore:
     def after_fork_in_child(self) -> None:
         """In a forked child: threads and locks of the parent are not here."""
         self.lock = threading.RLock()
-        for name in ("scheduler", "indexer", "bridge", "directory"):
+        self.bridge = Bridge()
+        for name in ("scheduler", "indexer", "directory"):
             self.__dict__.pop(name, None)
 
 

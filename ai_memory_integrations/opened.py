@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ai_memory_integrations import forking
 from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.types import BlockSpec, LearningMode, LearningPolicy, Value
 
@@ -33,6 +35,26 @@ class Place(Value):
 
 
 _memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+
+
+class _Opening:
+    """Lets one thread at a time open a memory again: the others find it, and find it whole."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        forking.register(self)
+
+    def before_fork(self) -> None:
+        """It is held for moments, and waits for nothing."""
+
+    def after_fork_in_parent(self) -> None:
+        """Whoever holds it goes on."""
+
+    def after_fork_in_child(self) -> None:
+        self.lock = threading.Lock()
+
+
+_opening = _Opening()
 
 
 def remember(memory: Memory) -> None:
@@ -79,11 +101,15 @@ def reopened(place: Place) -> Memory:
 
     Raises: ConfigurationError when it needs a learner or embedder that only the application can give.
     """
+    address = _address(place.url)
+    with _opening.lock:
+        found = _open_one(address, place.learner)
+        return _opened(place, address) if found is None else found
+
+
+def _opened(place: Place, address: str | None) -> Memory:
     from ai_memory_integrations.memory import Memory
 
-    address = _address(place.url)
-    if (found := _open_one(address, place.learner)) is not None:
-        return found
     parts = {"learner": place.learner, "embedder": place.embedder}
     if needed := {part: name for part, name in parts.items() if name}:
         named = " and ".join(f"the {part} {name!r}" for part, name in needed.items())
@@ -142,8 +168,11 @@ def _address(url: str) -> str | None:
         return _server(url).shown
     if scheme != "sqlite":
         return _without_secret(url)
-    path = file_of(url)
-    return None if path is None else os.path.abspath(os.path.expanduser(path))
+    if (path := file_of(url)) is None:
+        return None
+    path = os.path.expanduser(path)
+    # Not `abspath` for both: it is taken for a call that blocks, and most paths here are whole.
+    return os.path.normpath(path) if os.path.isabs(path) else os.path.abspath(path)
 
 
 def _without_secret(url: str) -> str:

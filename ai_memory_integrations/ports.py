@@ -593,11 +593,12 @@ class Store(Protocol):
         ...
 
     def recorded_settings(self) -> dict[str, Any] | None:
-        """What `record_settings` was given last; None before."""
+        """What `record_settings` was given last of each name; None before."""
         ...
 
     def record_settings(self, settings: Mapping[str, Any]) -> None:
-        """Keep a JSON object, in place of the one before, for whoever opens this place by its URL alone."""
+        """Keep the values of a JSON object, each in place of the one before under its name, for whoever opens this
+        place by its URL alone. Other names stay, also where several processes record at once."""
         ...
 
     def examine(self, *, fix: bool = False) -> Sequence[Finding]:

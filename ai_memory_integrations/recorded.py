@@ -7,12 +7,18 @@ not learn speaks of itself alone, and is not recorded either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from ai_memory_integrations.types import BlockSpec, LearningMode, LearningPolicy, Value
 
 if TYPE_CHECKING:
     from ai_memory_integrations.ports import Store
+
+logger = logging.getLogger("ai_memory_integrations")
 
 
 class Recorded(Value):
@@ -33,24 +39,58 @@ class Recorded(Value):
         return other.model_copy(update=said)
 
 
-def recorded(store: Store) -> Recorded:
-    """What the store has recorded."""
-    found = store.recorded_settings()
-    return Recorded() if found is None else Recorded.model_validate(found)
+def recorded(store: Store) -> tuple[Recorded, tuple[str, ...]]:
+    """What the store has recorded, and the names of the settings that only a later release knows.
+
+    Fields that are not known here are left out; a setting that cannot be read without them is as if nobody had said it.
+    """
+    found: Any = store.recorded_settings()
+    known: dict[str, Any] = {}
+    unknown: list[str] = []
+    for name, value in found.items() if isinstance(found, Mapping) else ():
+        if value is None:
+            continue
+        readable = {name: _without_unknown_fields(value)}
+        try:
+            Recorded.model_validate(readable)
+        except ValidationError:
+            unknown.append(name)
+        else:
+            known |= readable
+    return Recorded.model_validate(known), tuple(unknown)
 
 
 def record(store: Store, said: Recorded) -> None:
     """Record what an application said. Nothing is written where the store has it already."""
     if not said.learns:
         said = said.model_copy(update={"learning": None})
-    before = recorded(store)
-    after = said.over(before)
-    if after != before:
-        store.record_settings(after.model_dump(mode="json"))
+    before, _ = recorded(store)
+    changed = {name for name in Recorded.model_fields if getattr(said, name) not in (None, getattr(before, name))}
+    if changed:
+        store.record_settings(said.model_dump(mode="json", include=changed))
 
 
 def in_store_or(store: Store, said: Recorded) -> Recorded:
     """The settings of a memory that is opened again: the store's, else what was *said* when it was opened first. Who
     did not learn then does not learn now."""
-    kept = recorded(store)
+    kept, unknown = recorded(store)
+    if unknown:
+        logger.warning(
+            "a later release of this package has recorded %s in %s, which this one does not know: left out",
+            " and ".join(unknown),
+            store.url,
+        )
     return (kept if said.learns else kept.model_copy(update={"learning": said.learning})).over(said)
+
+
+def _without_unknown_fields(value: Any) -> Any:
+    """Of blocks and of a policy the fields that they have in this release."""
+    if isinstance(value, list):
+        return [_fields_of(BlockSpec, each) for each in value]
+    return _fields_of(LearningPolicy, value)
+
+
+def _fields_of(kind: type[Value], value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {name: field for name, field in value.items() if name in kind.model_fields}

@@ -235,7 +235,7 @@ class LearningPolicy(Value):
     attempts: Annotated[int, Field(ge=1)] = 5
     retry_delay: Seconds = 0.5
     daily_tokens: Annotated[int, Field(ge=0)] | None = None
-    daily_cost: Annotated[float, Field(ge=0)] | None = None
+    daily_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     workers: Annotated[int, Field(ge=1)] = 1
 
 

@@ -47,7 +47,9 @@ def postgres_url(postgres: postgres_server.Server, postgres_connection: Any) -> 
     ]
     emptied = [f"DELETE FROM shared.{name}" for name in tables if name not in ("meta", "item_state")]
     if emptied:
-        postgres_connection.execute("; ".join([*emptied, "DELETE FROM shared.meta WHERE key = 'embedder'"]))
+        postgres_connection.execute(
+            "; ".join([*emptied, "DELETE FROM shared.meta WHERE key IN ('embedder', 'settings')"])
+        )
 
 
 @pytest.fixture

@@ -125,3 +125,29 @@ async def test_many_calls_at_once_are_all_answered(tmp_path: Path) -> None:
         )
         counts = [len(await memory.list_messages(f"s{n}")) for n in range(5)]
         assert counts == [20] * 5
+
+
+async def test_a_loop_waits_for_no_lock_while_another_thread_opens_what_takes_long(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        dimension = 2
+
+        @property
+        def name(self) -> str:
+            begun.set()
+            go_on.wait()
+            return "slow"
+
+        def __call__(self, texts: Sequence[str]) -> list[list[float]]:
+            return [[1.0, 0.0] for _ in texts]
+
+    with Memory(str(tmp_path / "memory.db"), embedder=Slow()) as memory:
+        thread = threading.Thread(target=memory.search_passages, args=("tea",), kwargs={"subject_id": "sarah"})
+        thread.start()
+        begun.wait()
+        listing = asyncio.create_task(memory.aio.list_subjects())
+        await asyncio.sleep(0)  # it asks for the threads of the memory here, and only they wait
+        go_on.set()
+        assert await listing == []
+        thread.join()

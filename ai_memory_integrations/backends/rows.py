@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from sys import intern
@@ -45,6 +45,12 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 def dumps(value: object) -> str:
     return _ENCODER.encode(value)
+
+
+def merged(kept: str | None, changes: Mapping[str, Any]) -> str:
+    """A JSON object with *changes*; what is kept of it stays."""
+    before = {} if kept is None else json.loads(kept)
+    return dumps({**before, **changes} if isinstance(before, dict) else dict(changes))
 
 
 def _value(kind: type[V], **fields: Any) -> V:

@@ -92,7 +92,7 @@ def _contents(place: Place, *, fix: bool) -> Iterator[Finding]:
 
 def _settings(memory: Memory) -> Iterator[Finding]:
     """What a memory is opened with where nothing is said of it but its place."""
-    said = recorded(memory._core.store)
+    said, unknown = recorded(memory._core.store)
     parts = [] if said.blocks is None else ["blocks " + (", ".join(block.label for block in said.blocks) or "none")]
     if isinstance(said.learning, LearningPolicy):
         parts.append(f"learning {said.learning.mode}, in batches of {said.learning.batch}")
@@ -100,6 +100,13 @@ def _settings(memory: Memory) -> Iterator[Finding]:
         parts.append(f"learning {said.learning}")
     if parts:
         yield Finding(level="fact", name="settings", text=f"recorded by an application: {'; '.join(parts)}")
+    if unknown:
+        yield Finding(
+            level="note",
+            name="settings",
+            text=f"{' and '.join(unknown)}, recorded by a later release, cannot be read by this one and is left out",
+            remedy=f"pip install --upgrade {DISTRIBUTION}",
+        )
 
 
 def _waiting(memory: Memory) -> Iterator[Finding]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 from llama_index.core.llms.llm import LLM
@@ -20,6 +20,7 @@ from pydantic import (
     model_serializer,
 )
 
+from ai_memory_integrations.bridge import Bridge
 from ai_memory_integrations.door import check_id, readable
 from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.ids import new_id
@@ -37,6 +38,9 @@ from ai_memory_integrations.subjects import SubjectSource
 from ai_memory_integrations.types import DEFAULT_THREAD, Message, Passage
 
 logger = logging.getLogger("ai_memory_integrations")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 TOKEN_LIMIT = 30_000
 _PAGE = 64
@@ -136,6 +140,13 @@ class CoreMemory(BaseMemory):
             self._memory = default_memory() if self.place is None else reopened(self.place)
         return self._memory
 
+    async def _run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """*call* on the memory's threads. A restored object looks there as well for what is open in the process:
+        that is by the paths of files, which an event loop does not ask for."""
+        if self._memory is None:
+            await Bridge(patience=0.0).run(getattr, self, "memory")
+        return await self.memory.aio.run(call, *args, **kwargs)
+
     @property
     def tokenizer_fn(self) -> Tokenizer:
         """What counts tokens; chat engines ask for it."""
@@ -169,7 +180,7 @@ class CoreMemory(BaseMemory):
         self, input: str | ChatMessage | None = None, initial_token_count: int = 0, **ignored: Any
     ) -> list[ChatMessage]:
         """`get`, awaited."""
-        return await self.memory.aio.run(self.get, input, initial_token_count)
+        return await self._run(self.get, input, initial_token_count)
 
     def get_all(self) -> list[ChatMessage]:
         """The whole conversation, oldest first, each message with its id in `additional_kwargs["ai_memory_id"]`."""
@@ -178,7 +189,7 @@ class CoreMemory(BaseMemory):
 
     async def aget_all(self) -> list[ChatMessage]:
         """`get_all`, awaited."""
-        return await self.memory.aio.run(self.get_all)
+        return await self._run(self.get_all)
 
     def _items(self) -> list[Item[Message]]:
         """All system messages, and the newest others: more than fit, or all there are."""
@@ -275,7 +286,7 @@ class CoreMemory(BaseMemory):
 
     async def aput_messages(self, messages: Sequence[ChatMessage]) -> None:
         """`put_messages`, awaited."""
-        await self.memory.aio.run(self.put_messages, messages)
+        await self._run(self.put_messages, messages)
 
     def set(self, messages: Sequence[ChatMessage]) -> None:
         """Make these the conversation. They are old: those that are new here are not learnt, those that are not
@@ -293,7 +304,7 @@ class CoreMemory(BaseMemory):
 
     async def aset(self, messages: Sequence[ChatMessage]) -> None:
         """`set`, awaited."""
-        await self.memory.aio.run(self.set, messages)
+        await self._run(self.set, messages)
 
     def reset(self) -> None:
         """Empty the conversation. What was learnt stays, and what waits is still learnt."""
@@ -303,7 +314,7 @@ class CoreMemory(BaseMemory):
 
     async def areset(self) -> None:
         """`reset`, awaited."""
-        await self.memory.aio.run(self.reset)
+        await self._run(self.reset)
 
     def _answered(self, messages: Sequence[Message]) -> list[Message]:
         """What a conversation that was set ended with, when *messages* begin with an answer to it: then it was said

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ai_memory_integrations import Block, Memory, Message, __version__
+from ai_memory_integrations.backends.urls import open_store
 from ai_memory_integrations.types import LearningPolicy
 
 Command = Callable[..., Any]
@@ -212,6 +213,16 @@ def test_doctor_says_what_an_application_recorded(command: Command, tmp_path: Pa
         memory.add_messages("sarah", [{"role": "user", "content": "Hi."}])
     said = " ".join(command("--url", url, "doctor").out.split())
     assert "recorded by an application: blocks human, plans; learning background, in batches of 20" in said
+
+
+def test_doctor_says_what_a_later_release_recorded(command: Command, tmp_path: Path) -> None:
+    url = str(tmp_path / "m.db")
+    store = open_store(url)
+    store.record_settings({"blocks": [{"label": "plans", "pinned": True}], "learning": "adaptive", "tone": "warm"})
+    store.close()
+    said = " ".join(command("--url", url, "doctor").out.split())
+    assert "recorded by an application: blocks plans" in said
+    assert "learning and tone, recorded by a later release, cannot be read by this one" in said
 
 
 def test_doctor_makes_no_file(command: Command, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE, least, wait_until
+from pydantic import ValidationError
 
 from ai_memory_integrations import Append, Archive, Edit, Learned, LearningPolicy, Memory, Message, Rethink
 from ai_memory_integrations.errors import (
@@ -408,3 +409,9 @@ def test_waiting_for_a_failing_run_does_not_hurry_its_next_attempt(tmp_path: Pat
     assert len(calls) == 3
     assert calls[1] - calls[0] >= 0.4
     assert calls[2] - calls[1] >= 0.8
+
+
+@pytest.mark.parametrize("cost", [float("inf"), float("nan"), -1.0])
+def test_a_budget_is_a_number_that_can_be_written_down(cost: float) -> None:
+    with pytest.raises(ValidationError, match="daily_cost"):
+        LearningPolicy(daily_cost=cost)

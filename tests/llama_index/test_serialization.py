@@ -7,15 +7,20 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
 from patience import PATIENCE
 
 from ai_memory_integrations import LearningPolicy, Memory
+from ai_memory_integrations.backends import urls
 from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.llama_index import CoreMemory
 from ai_memory_integrations.opened import Place, place_of, reopened
@@ -232,6 +237,119 @@ def test_a_transaction_that_is_undone_does_not_take_the_record_with_it(tmp_path:
     again.add_messages("bob", hi)
     assert [block.label for block in again.list_blocks("bob")] == ["plans"]
     again.close()
+
+
+LATER = {
+    "a field of a block": ({"blocks": [{"label": "plans", "pinned": True}]}, ["plans"], "inline"),
+    "a field of a policy": ({"learning": {"mode": "background", "batch": 20, "moon": "full"}}, ["human"], "background"),
+    "a way to learn": ({"learning": "adaptive"}, ["human"], "inline"),
+    "a policy's way to learn": ({"learning": {"mode": "adaptive", "batch": 20}}, ["human"], "inline"),
+    "another form": ({"blocks": {"plans": {}}, "learning": "background"}, ["human"], "background"),
+    "another setting": ({"tone": {"warm": 1}}, ["human"], "inline"),
+}
+
+
+@pytest.mark.parametrize("later", LATER)
+def test_what_a_later_release_has_recorded_is_read_as_far_as_it_is_known(tmp_path: Path, later: str) -> None:
+    path, (recorded, labels, mode) = str(tmp_path / "m.db"), LATER[later]
+    with Memory(path, blocks=["human"], learning="inline") as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+    store = urls.open_store(path)
+    store.record_settings(recorded)
+    again = CoreMemory.from_dict(json.loads(text))
+    again.put(ChatMessage("My name is Sarah."))
+    again.memory.ensure_subject("eve")
+    assert [block.label for block in again.memory.list_blocks("eve")] == labels
+    assert again.memory._core.policy.mode == mode
+    again.memory.close()
+    with Memory(path) as memory:
+        memory.add_messages("bob", [{"role": "user", "content": "hi"}])
+    assert store.recorded_settings() == recorded, "nobody here said anything else"
+    store.close()
+
+
+def test_what_one_application_says_takes_nothing_of_what_another_said(tmp_path: Path) -> None:
+    path, hi = str(tmp_path / "m.db"), [{"role": "user", "content": "hi"}]
+    store = urls.open_store(path)
+    store.record_settings({"tone": "warm"})  # by a later release
+    with Memory(path, blocks=["plans"]) as one, Memory(path, learning="inline") as other:
+        one.add_messages("sarah", hi)
+        other.add_messages("bob", hi)
+    found = store.recorded_settings()
+    store.close()
+    assert found is not None
+    assert ([block["label"] for block in found["blocks"]], found["learning"], found["tone"]) == (
+        ["plans"],
+        "inline",
+        "warm",
+    )
+
+
+def test_a_restored_memory_is_read_for_the_first_time_while_somebody_writes(tmp_path: Path) -> None:
+    with Memory(str(tmp_path / "m.db"), blocks=["plans"], learning="off") as memory:
+        core = CoreMemory.from_defaults(memory, "sarah")
+        core.put(ChatMessage("hi"))
+        text = json.dumps(core.to_dict())
+    again = CoreMemory.from_dict(json.loads(text))
+    begun = threading.Event()
+
+    def put() -> None:
+        begun.set()
+        again.put(ChatMessage("hello"))
+
+    thread = threading.Thread(target=put)
+    with again.memory._core.store.journal.transaction():
+        thread.start()
+        begun.wait()
+        time.sleep(0.05)  # it waits for the store by now, and must not keep from us what we need
+        again.memory.add_passages([{"text": "A passage."}], subject_id="bob")
+    thread.join()
+    assert [block.label for block in again.memory.list_blocks("bob")] == ["plans"]
+    again.memory.close()
+
+
+def test_threads_that_restore_at_once_share_one_memory(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.db")
+    with Memory(path, blocks=["human"], learning="off") as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+    with Memory(path, blocks=["plans"]) as memory:
+        memory.add_messages("bob", [{"role": "user", "content": "hi"}])
+    together = threading.Barrier(8)
+
+    def use(number: int) -> CoreMemory:
+        together.wait()
+        again = CoreMemory.from_dict(json.loads(text))
+        again.put(ChatMessage(f"{number}"))
+        again.memory.ensure_subject(f"s{number}")
+        return again
+
+    with ThreadPoolExecutor(8) as pool:
+        used = list(pool.map(use, range(8)))
+    memory = used[0].memory
+    assert all(each.memory is memory for each in used)
+    assert sorted(str(message.content) for message in used[0].get_all()) == [str(number) for number in range(8)]
+    assert {block.label for number in range(8) for block in memory.list_blocks(f"s{number}")} == {"plans"}
+    memory.close()
+
+
+@pytest.mark.parametrize("first", ["aput", "aput_messages", "aget", "aget_all", "aset", "areset"])
+async def test_a_restored_memory_does_not_block_the_loop_that_first_uses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Memory(str(tmp_path / "m.db"), blocks=["plans"], learning="inline") as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+    hi = ChatMessage("hi")
+    arguments = {"aput": (hi,), "aput_messages": ([hi],), "aset": ([hi],)}.get(first, ())
+    async with Memory("other.db") as other:  # where it is depends on the folder one is in
+        await other.aio.ensure_subject("sarah")
+        with blockbuster_ctx("ai_memory_integrations"):
+            again = CoreMemory.from_dict(json.loads(text))
+            await getattr(again, first)(*arguments)
+            await again.aput(ChatMessage("My name is Sarah."))
+            await again.aget()
+        assert [block.label for block in await again.memory.aio.list_blocks("sarah")] == ["plans"]
+        await again.memory.aio.close()
 
 
 def test_restoring_reads_and_writes_nothing(tmp_path: Path) -> None:

@@ -61,11 +61,10 @@ class PostgresStore:
 
     def record_settings(self, settings: Mapping[str, Any]) -> None:
         with self.database.transaction() as session:
-            session.execute(
-                "INSERT INTO ai_memory.meta VALUES ('settings', %s) "
-                "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                (rows.dumps(dict(settings)),),
-            )
+            session.execute("INSERT INTO ai_memory.meta VALUES ('settings', '{}') ON CONFLICT DO NOTHING")
+            kept = session.value("SELECT value FROM ai_memory.meta WHERE key = 'settings' FOR UPDATE")
+            merged = rows.merged(kept, settings)
+            session.execute("UPDATE ai_memory.meta SET value = %s WHERE key = 'settings'", (merged,))
 
     def examine(self, *, fix: bool = False) -> tuple[Finding, ...]:
         from ai_memory_integrations.backends.postgres.examination import examine

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ai_memory_integrations.ports import Learner, Transfer, VectorIndex
     from ai_memory_integrations.types import Finding
 
+_SETTINGS = "SELECT value FROM meta WHERE key = 'settings'"
+
 
 class SQLiteStore:
     """Subjects, blocks, passages, messages, runs and items in one SQLite file, opened on first use.
@@ -71,12 +73,14 @@ class SQLiteStore:
 
     def recorded_settings(self) -> dict[str, Any] | None:
         with self.database.read() as connection:
-            row = connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
+            row = connection.execute(_SETTINGS).fetchone()
         return None if row is None else json.loads(row[0])
 
     def record_settings(self, settings: Mapping[str, Any]) -> None:
         with self.database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('settings', ?)", (rows.dumps(dict(settings)),))
+            row = connection.execute(_SETTINGS).fetchone()
+            merged = rows.merged(None if row is None else row[0], settings)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('settings', ?)", (merged,))
 
     def examine(self, *, fix: bool = False) -> tuple[Finding, ...]:
         from ai_memory_integrations.backends.sqlite.examination import examine

@@ -31,13 +31,18 @@ class NotesContract:
         notes.put("sarah", "agent", {"id": "other"})
         assert notes.get("sarah", "agent") == {"id": "other"}
 
-    def test_settings_are_of_the_store_and_the_last_ones_stay(self, store: Store) -> None:
+    def test_settings_are_of_the_store_and_the_last_of_each_name_stay(self, store: Store) -> None:
         assert store.recorded_settings() is None
-        store.record_settings({"blocks": ["é 🐈"], "learning": None})
+        store.record_settings({"blocks": ["é 🐈"], "learning": "inline"})
         store.record_settings({"learning": {"batch": 3}})
         store.backend.create_subject("sarah")
         store.backend.delete_subject("sarah")
-        assert store.recorded_settings() == {"learning": {"batch": 3}}
+        assert store.recorded_settings() == {"blocks": ["é 🐈"], "learning": {"batch": 3}}
+
+    def test_settings_that_several_record_at_once_are_all_there(self, store: Store) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: store.record_settings({f"s{number}": number}), range(24)))
+        assert store.recorded_settings() == {f"s{number}": number for number in range(24)}
 
     def test_notes_of_subjects_are_apart(self, notes: Notes) -> None:
         notes.put("sarah", "agent", {"n": 1})
