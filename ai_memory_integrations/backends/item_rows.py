@@ -58,13 +58,16 @@ _JSON = json.JSONDecoder()
 encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def item_of(row: Row, known: dict[str, Any] | None = None, *, kept: bool = False) -> ItemRow:
-    """The row as an item, with its value where that is *known* already; to be *kept*, it is the store's own."""
+def item_of(
+    row: Row, known: dict[str, Any] | None = None, place: tuple[str, ...] = (), *, kept: bool = False
+) -> ItemRow:
+    """The row as an item, with its value where that is *known* already; to be *kept*, it is the store's own. A row
+    without a path is in *place*."""
     path, key, _, created, updated, ttl = row[:6]
     created_at = moment(created)
     held = value(row) if known is None else known
     return ItemRow(
-        labels(path),
+        labels(path) if path else place,
         key,
         held,
         created_at,

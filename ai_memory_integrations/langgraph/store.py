@@ -182,8 +182,12 @@ class CoreMemoryStore(BaseStore):
         Raises: InvalidNamespaceError, InvalidInputError, ValueError for a filter; what blocks and passages raise.
         """
         ops = list(ops)
-        if len(ops) == 1 and (isinstance(ops[0], GetOp) or (isinstance(ops[0], SearchOp) and not ops[0].query)):
-            return [self._read_alone(ops[0])]
+        if len(ops) == 1:
+            op = ops[0]
+            if isinstance(op, SearchOp) and not op.query:
+                return [self._search_alone(op)]
+            if isinstance(op, GetOp):
+                return [self._get_alone(op)]
         plan = self._plan(ops)
         if not plan.documents and not plan.queries:
             return self._carry_out(plan, _NO_VECTORS)
@@ -215,12 +219,7 @@ class CoreMemoryStore(BaseStore):
 
     def _checked(self, op: Op) -> Op:
         if isinstance(op, GetOp):
-            namespace, key = checked(op.namespace, op), check_text(str(op.key), "key")
-            if namespace is not op.namespace or key is not op.key:
-                op = op._replace(namespace=namespace, key=key)
-            if self._core_memory.hold(op.namespace):
-                self._core_memory.check_read(op.namespace)
-            return op
+            return self._checked_get(op)
         if isinstance(op, SearchOp):
             return self._checked_search(op)
         if isinstance(op, PutOp):
@@ -229,14 +228,22 @@ class CoreMemoryStore(BaseStore):
             return self._checked_listing(op)
         raise InvalidInputError(f"{type(op).__name__} is no operation of a store")
 
+    def _checked_get(self, op: GetOp) -> GetOp:
+        namespace, key = checked(op.namespace, op), check_text(str(op.key), "key")
+        if namespace is not op.namespace or key is not op.key:
+            op = op._replace(namespace=namespace, key=key)
+        if self._core_memory.hold(namespace):
+            self._core_memory.check_read(namespace)
+        return op
+
     def _checked_search(self, op: SearchOp) -> SearchOp:
         prefix = checked(op.namespace_prefix, op)
         _check_page(op.limit, op.offset)
         query = None if op.query is None else check_text(op.query, "query")
         if prefix is not op.namespace_prefix or query is not op.query:
             op = op._replace(namespace_prefix=prefix, query=query)
-        if self._core_memory.hold(op.namespace_prefix):
-            self._core_memory.check_read(op.namespace_prefix)
+        if self._core_memory.hold(prefix):
+            self._core_memory.check_read(prefix)
         return op
 
     def _checked_put(self, op: PutOp) -> PutOp:
@@ -282,14 +289,21 @@ class CoreMemoryStore(BaseStore):
             return None
         return op.query if op.query.strip() else None
 
-    def _read_alone(self, op: GetOp | SearchOp) -> Result:
-        """The result of a batch that reads once and embeds nothing: a plan would cost a quarter of the answer."""
-        checked_op, used = self._checked(op), list[ItemKey]()
-        accept = accepting(op.filter) if isinstance(op, SearchOp) else None
-        result = self._answer(checked_op, accept, _NO_VECTORS, used)
+    # A batch that reads once and embeds nothing: a plan would cost a quarter of the answer.
+
+    def _get_alone(self, op: GetOp) -> Item | None:
+        used: list[ItemKey] = []
+        item = self._get(self._checked_get(op), used)
         if used:
             self._items.touch_items(used)
-        return result
+        return item
+
+    def _search_alone(self, op: SearchOp) -> list[SearchItem]:
+        used: list[ItemKey] = []
+        items = self._find(self._checked_search(op), accepting(op.filter), _NO_VECTORS, used)
+        if used:
+            self._items.touch_items(used)
+        return items
 
     # what is done with a checked batch
 

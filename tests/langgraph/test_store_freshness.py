@@ -135,6 +135,21 @@ def test_whatever_another_process_does_the_next_search_shows(
     put(USERS[0], "new", 3)
 
 
+def test_a_first_look_finds_what_came_to_stand_below_a_namespace_and_what_is_left_of_it(
+    store: CoreMemoryStore, theirs: Callable[..., Any]
+) -> None:
+    for wanted in (None, {"kind": "tea"}):
+        place = ("first", "plain" if wanted is None else "filter")
+        theirs("put", place, "k", {"kind": "tea"})
+        assert keys(store.search(place, filter=wanted)) == ["k"]
+        theirs("put", (*place, "below"), "j", {"kind": "tea"})
+        assert keys(store.search(place, filter=wanted)) == ["j", "k"]
+        theirs("delete", place, "k")
+        assert [item.namespace for item in store.search(place, filter=wanted)] == [(*place, "below")]
+        theirs("delete", (*place, "below"), "j")
+        assert store.search(place, filter=wanted) == []
+
+
 def test_what_another_process_swept_is_not_found_again(store: CoreMemoryStore, theirs: Callable[..., Any]) -> None:
     theirs("put", ("a",), "short", {"kind": "tea"}, ttl=0.05 / 60)
     theirs("put", ("a",), "ever", {"kind": "tea"})

@@ -83,6 +83,9 @@ class Database:
         self._owner: int | None = None
         self._after_commit = _AfterCommit()
         self._closed = False
+        # What is kept of the file from one read to the next. A forked child makes its own: a thread of its parent may
+        # have held a lock in it.
+        self.process_memory: Any = None
         self.erasure.forget()
 
     def before_fork(self) -> None:

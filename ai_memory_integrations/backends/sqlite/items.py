@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from ai_memory_integrations.backends.item_rows import (
     path_of,
     place_of,
     ttl_micros,
+    value,
 )
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.ports import ItemHint, ItemKey, ItemPut, ItemQuery, ItemRanking, ItemRow, ItemStore
@@ -51,7 +51,6 @@ class SQLiteItemStore(ItemStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._memory: _ProcessMemory | None = None
         self._here = _Here()
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -161,11 +160,7 @@ class SQLiteItemStore(ItemStore):
                 found = listings.page(connection, query)
                 if found is not None:
                     return found
-            with closing(_newest(connection, query)) as newest:
-                if query.accept is None and not query.omit_expired:
-                    return [(item_of(row), None) for row in islice(newest, query.offset, None)]
-                page = islice(accepted(query, newest, self._database.now()), query.offset, query.offset + query.limit)
-                return [(item_of(row, value), None) for row, value in page]
+            return _page(connection, query, self._database)
 
     def _best(
         self, connection: sqlite3.Connection, query: ItemQuery, ranking: ItemRanking, listings: Listings | None
@@ -205,10 +200,10 @@ class SQLiteItemStore(ItemStore):
         return _matching(connection, below_namespace(connection, query.prefix), query.hints)
 
     def _process_memory(self) -> _ProcessMemory:
-        if self._memory is None or self._memory.process != os.getpid():
-            # A forked child makes its own: a thread of its parent may have held a lock of these.
-            self._memory = _ProcessMemory()
-        return self._memory
+        memory: _ProcessMemory | None = self._database.process_memory
+        if memory is None:
+            memory = self._database.process_memory = _ProcessMemory()
+        return memory
 
 
 class _ProcessMemory:
@@ -218,7 +213,6 @@ class _ProcessMemory:
         from ai_memory_integrations.backends.sqlite.item_listings import Listings
         from ai_memory_integrations.search.item_snapshot import ItemSnapshots
 
-        self.process = os.getpid()
         self.snapshots = ItemSnapshots()
         self.listings = Listings()
 
@@ -346,10 +340,42 @@ def _forget_gone(connection: sqlite3.Connection) -> None:
 # search
 
 
-def _newest(connection: sqlite3.Connection, query: ItemQuery) -> sqlite3.Cursor | Generator[rows.Row, None, None]:
-    """The items below a namespace that fit the hints, the last written first."""
-    size = query.offset + query.limit
-    limit = size if query.accept is None and not query.omit_expired else -1
+def _page(connection: sqlite3.Connection, query: ItemQuery, database: Database) -> list[tuple[ItemRow, float | None]]:
+    """The page of a query without a ranking, by the database alone."""
+    start, stop, accept = query.offset, query.offset + query.limit, query.accept
+    place = labels(path_of(query.prefix))
+    if not query.omit_expired and accept is None:
+        found = _newest_here(connection, query.prefix, stop) or _newest(connection, query, stop)
+        return [(item_of(row, None, place), None) for row in islice(found, start, None)]
+    if not query.omit_expired and query.hints and accept is not None:
+        # What fits the hints is nearly always accepted, so that as many rows as a page needs nearly always are enough.
+        fitting = list(_newest(connection, query, stop))
+        taken = [item_of(row, known, place) for row in fitting if accept(known := value(row))]
+        if len(fitting) < stop or len(taken) == stop:
+            return [(item, None) for item in taken[start:]]
+    with closing(_newest(connection, query, -1)) as newest:
+        page = islice(accepted(query, newest, database.now()), start, stop)
+        return [(item_of(row, known, place), None) for row, known in page]
+
+
+def _newest_here(connection: sqlite3.Connection, prefix: tuple[str, ...], limit: int) -> list[rows.Row]:
+    """The items of this very namespace, the last written first, by one statement: each is a transaction with two locks
+    of the file. None where other namespaces are below it."""
+    path, end = bounds(prefix)
+    return connection.execute(_HERE, (path, path, end, limit)).fetchall()
+
+
+_HERE = (
+    f"SELECT NULL, {COLUMNS} FROM item i WHERE i.namespace = (SELECT no FROM item_namespace WHERE path = ? "
+    "AND NOT EXISTS (SELECT 1 FROM item_namespace WHERE path > ? AND path < ?)) ORDER BY i.id DESC LIMIT ?"
+)
+
+
+def _newest(
+    connection: sqlite3.Connection, query: ItemQuery, limit: int
+) -> sqlite3.Cursor | Generator[rows.Row, None, None]:
+    """At most *limit* (-1: all) of the items below a namespace that fit the hints, the last written first. Those of
+    this very namespace come without its path: it would be copied for each of them."""
     places = _first_two_below(connection, query.prefix)
     if len(places) == 2 and query.prefix and not _most(connection, query.prefix):
         return _newest_of_few(connection, query, limit)
@@ -360,7 +386,8 @@ def _newest(connection: sqlite3.Connection, query: ItemQuery) -> sqlite3.Cursor 
     elif places:
         no, path = places[0]
         where, more = _where(["i.namespace = ?"], [no], query.hints)
-        more, statement = [path, *more], f"SELECT ?, {COLUMNS} FROM item i {where} ORDER BY i.id DESC LIMIT ?"
+        more = [None if path == path_of(query.prefix) else path, *more]
+        statement = f"SELECT ?, {COLUMNS} FROM item i {where} ORDER BY i.id DESC LIMIT ?"
     else:
         more, statement = [], "SELECT 1 LIMIT 0 * ?"
     return connection.execute(statement, (*more, limit))

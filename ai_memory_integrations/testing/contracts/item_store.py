@@ -435,6 +435,14 @@ class BaseStoreContract:
 
     # order and pages
 
+    def test_what_holds_the_wanted_elsewhere_does_not_hide_what_passes(self, store: Calls) -> None:
+        for number in range(30):
+            passing = {"kind": "tea", "n": number}
+            store.put(("a",), str(number), passing if number < 5 else {"kind": "cup", "other": passing})
+        for limit, offset in ((3, 0), (3, 1), (10, 0), (10, 4), (100, 0)) * 2:
+            found = store.search(("a",), filter={"kind": "tea"}, limit=limit, offset=offset)
+            assert [item.key for item in found] == ["4", "3", "2", "1", "0"][offset : offset + limit]
+
     def test_without_a_query_the_last_written_come_first(self, store: Calls) -> None:
         for n in range(6):
             store.put(("a", str(n % 2)), f"k{n}", {"n": n})
