@@ -233,15 +233,20 @@ def test_an_embedder_that_would_end_its_thread_leaves_search_working_on_terms(tm
         assert memory.search("sarah", "Lisbon") == ["I live in Lisbon."]
 
 
-def test_no_statement_of_a_turn_reads_every_run_there_ever_was(tmp_path: Path) -> None:
+def test_no_statement_of_a_turn_reads_every_run_there_ever_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "memory.db"
     said: set[str] = set()
+    connect = sqlite3.connect
+
+    def heard(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(said.add)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", heard)
     with Memory(str(path), embedder=False, learning="off") as memory:
         run = memory.add_messages("sarah", HELLO)
-        database = memory._core.store.database  # type: ignore[attr-defined]
-        database._writer.set_trace_callback(said.add)
-        for reader in database._readers:
-            reader.set_trace_callback(said.add)
+        said.clear()
         memory.add_messages("sarah", HELLO)
         memory.wait_for_run(run, timeout=PATIENCE)
         memory.list_runs("sarah", limit=10)
@@ -252,7 +257,8 @@ def test_no_statement_of_a_turn_reads_every_run_there_ever_was(tmp_path: Path) -
         journal.next_due(memory._core.learner.name)
     asked = [sql for sql in said if sql.lstrip().startswith(("SELECT", "UPDATE")) and "json_patch" not in sql]
     assert any("ORDER BY r.due_at" in sql for sql in asked)
-    connection = sqlite3.connect(path)
+    assert any("r.state = 'failed'" in sql for sql in asked)
+    connection = connect(path)
     for sql in asked:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
         assert not {"SCAN r", "SCAN run", "SCAN message", "SCAN m"} & set(plan), sql
