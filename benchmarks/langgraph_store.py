@@ -4,8 +4,8 @@ Every store gets the same items, a hundred to a namespace, and no embedding mode
 known beforehand. Files are on disk. SqliteStore's defaults are kept (a rollback journal, one connection); ours syncs
 every commit to a write-ahead log. A ratio below 1 means that ours is faster.
 
-A new process begins with its files and everything imported: ours and SqliteStore open theirs, InMemoryStore is given the
-same items from JSON Lines, as it has no other way to them; then one search by a filter is answered.
+A new process begins with its files and everything imported: ours and SqliteStore open theirs, InMemoryStore is given
+the same items from JSON Lines, as it has no other way to them; then one search by a filter is answered.
 
 What says "its first" reads a namespace that this process has not read before (while there are enough of them), one
 call in a turn. All else reads one that it has, and a turn is as many calls as take two milliseconds, at most 50: an
