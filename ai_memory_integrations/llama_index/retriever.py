@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from ai_memory_integrations.subjects import SubjectSource
 from ai_memory_integrations.types import Metadata, Passage
 
 _OURS = ("role", "name", "tags", "session_id", "message_id", "created_at")
+_OF_TEXT = (FilterOperator.TEXT_MATCH, FilterOperator.TEXT_MATCH_INSENSITIVE)
 _FIRST_LOOK = 64
 
 
@@ -27,7 +28,8 @@ class CoreMemoryRetriever(BaseRetriever):
 
     *tags* as in `Memory.search`: None means what users said and what was archived, [] everything. *after* <=
     `created_at` < *before*; *session_id* keeps to one conversation. *filters* see a passage's own metadata and
-    `role`, `name`, `tags`, `session_id`, `message_id` and `created_at`. *subject* may be a callable: it is asked on
+    `role`, `name`, `tags`, `session_id`, `message_id` and `created_at`; a value that cannot be compared with a filter's
+    does not meet it. *subject* may be a callable: it is asked on
     every retrieval.
 
     Raises: NoSubjectError, InvalidInputError for wrong values.
@@ -55,6 +57,8 @@ class CoreMemoryRetriever(BaseRetriever):
         self._before = None if before is None else aware(before, "before")
         self._session_id = session_id
         self._filters = filters
+        if filters is not None:
+            _check_filters(filters)
         super().__init__(**options)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -97,10 +101,36 @@ def _equal(filters: MetadataFilters | None) -> Metadata | None:
     return equal
 
 
+_COMBINED: dict[FilterCondition, Callable[[Iterable[bool]], bool]] = {
+    FilterCondition.AND: all,
+    FilterCondition.OR: any,
+    FilterCondition.NOT: lambda met: not any(met),
+}
+
+
 def _filtered(nodes: list[NodeWithScore], filters: MetadataFilters | None) -> list[NodeWithScore]:
+    if filters is None or not filters.filters:
+        return nodes
     metadata = {node.node_id: node.metadata for node in nodes}
-    passes = build_metadata_filter_fn(metadata.__getitem__, filters)
-    return [node for node in nodes if passes(node.node_id)]
+    each = [build_metadata_filter_fn(metadata.__getitem__, MetadataFilters(filters=[one])) for one in filters.filters]
+    combined = _COMBINED[filters.condition or FilterCondition.AND]
+    return [node for node in nodes if combined(_meets(passes, node) for passes in each)]
+
+
+def _meets(passes: Callable[[str], bool], node: NodeWithScore) -> bool:
+    try:
+        return passes(node.node_id)
+    except TypeError:  # metadata is whatever anybody wrote: a value of another kind is not what was asked for
+        return False
+
+
+def _check_filters(filters: MetadataFilters) -> None:
+    """Raises: InvalidInputError for a filter that no value could meet."""
+    for each in filters.filters:
+        if isinstance(each, MetadataFilter) and each.operator in _OF_TEXT and not isinstance(each.value, str):
+            raise InvalidInputError(
+                f"the filter {each.operator.value} on {each.key!r} needs a text, got {each.value!r}"
+            )
 
 
 def _node(passage: Passage) -> NodeWithScore:

@@ -80,6 +80,37 @@ def has(key: str, value: object, operator: str = "==") -> MetadataFilters:
     )
 
 
+@pytest.mark.parametrize(
+    ("operator", "value", "left"),
+    [
+        (">", 0, ["one"]),
+        ("text_match", "man", ["two"]),
+        ("text_match_insensitive", "MAN", ["two"]),
+        ("contains", 1, ["three"]),
+        ("any", [1], ["three"]),
+        ("nin", [1], ["five", "four", "three", "two"]),
+    ],
+)
+def test_a_filter_passes_over_values_of_another_kind(
+    memory: Memory, operator: str, value: object, left: list[str]
+) -> None:
+    kinds = {"one": 1, "two": "many", "three": [1], "four": None}
+    memory.add_passages(
+        [*({"text": f"cat {name}", "metadata": {"n": n}} for name, n in kinds.items()), "cat five"], subject_id="sarah"
+    )
+    asked = MetadataFilter(key="n", value=value, operator=FilterOperator(operator))  # type: ignore[arg-type]
+    other = MetadataFilter(key="n", value="many")
+
+    def found(condition: FilterCondition) -> list[str]:
+        filters = MetadataFilters(filters=[other, asked], condition=condition)
+        retriever = CoreMemoryRetriever(memory, "sarah", filters=filters, similarity_top_k=9)
+        return sorted(text.removeprefix("cat ") for text in texts(retrieved(retriever)))
+
+    assert found(FilterCondition.OR) == sorted({*left, "two"})
+    assert found(FilterCondition.AND) == [name for name in left if name == "two"]
+    assert found(FilterCondition.NOT) == sorted({"one", "two", "three", "four", "five"} - {*left, "two"})
+
+
 def test_it_answers_in_a_query_engine_and_as_a_tool(filled: Memory) -> None:
     llm = ScriptedLLM(["Miso."])
     retriever = CoreMemoryRetriever(filled, "sarah", similarity_top_k=2)
@@ -108,3 +139,6 @@ def test_mistakes_are_refused_when_it_is_made(memory: Memory) -> None:
         CoreMemoryRetriever(memory, "sarah", similarity_top_k=0)
     with pytest.raises(InvalidInputError, match="time zone"):
         CoreMemoryRetriever(memory, "sarah", after=datetime(2020, 1, 1))
+    no_text = MetadataFilter(key="n", value=1, operator=FilterOperator.TEXT_MATCH)
+    with pytest.raises(InvalidInputError, match="text_match on 'n' needs a text, got 1"):
+        CoreMemoryRetriever(memory, "sarah", filters=MetadataFilters(filters=[no_text]))
