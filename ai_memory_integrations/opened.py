@@ -7,20 +7,27 @@ or, where it has none yet, by those of the place.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
 import weakref
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import model_validator
 
 from ai_memory_integrations import forking
 from ai_memory_integrations.errors import ConfigurationError
+from ai_memory_integrations.recorded import Recorded, understood
 from ai_memory_integrations.types import BlockSpec, LearningMode, LearningPolicy, Value
 
 if TYPE_CHECKING:
     from ai_memory_integrations.backends.postgres.address import Address
     from ai_memory_integrations.memory import Memory
+
+logger = logging.getLogger("ai_memory_integrations")
 
 
 class Place(Value):
@@ -32,6 +39,24 @@ class Place(Value):
     learning: LearningMode | LearningPolicy | None = None
     learner: str | None = None
     embedder: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_far_as_it_is_known(cls, data: Any) -> Any:
+        """A later release may have saved it, as it may have recorded what a store says."""
+        if not isinstance(data, Mapping):
+            return data
+        others = {name: value for name, value in data.items() if name not in Recorded.model_fields}
+        known, unknown = understood({name: data[name] for name in data if name not in others})
+        left_out = [*unknown, *(name for name in others if name not in cls.model_fields)]
+        if left_out:
+            logger.warning(
+                "a memory in %s was saved by a later release of this package, with %s that this one does not know: "
+                "left out",
+                data.get("url"),
+                " and ".join(left_out),
+            )
+        return {**{name: value for name, value in others.items() if name not in left_out}, **known}
 
 
 _memories: weakref.WeakSet[Memory] = weakref.WeakSet()

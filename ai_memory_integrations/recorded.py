@@ -40,14 +40,20 @@ class Recorded(Value):
 
 
 def recorded(store: Store) -> tuple[Recorded, tuple[str, ...]]:
-    """What the store has recorded, and the names of the settings that only a later release knows.
+    """What the store has recorded, and the names of the settings that only a later release knows."""
+    found: Any = store.recorded_settings()
+    known, unknown = understood(found if isinstance(found, Mapping) else {})
+    return Recorded.model_validate(known), unknown
+
+
+def understood(written: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Settings that may have been written by a later release, as far as they are known, and the names of the others.
 
     Fields that are not known here are left out; a setting that cannot be read without them is as if nobody had said it.
     """
-    found: Any = store.recorded_settings()
     known: dict[str, Any] = {}
     unknown: list[str] = []
-    for name, value in found.items() if isinstance(found, Mapping) else ():
+    for name, value in written.items():
         if value is None:
             continue
         readable = {name: _without_unknown_fields(value)}
@@ -57,7 +63,7 @@ def recorded(store: Store) -> tuple[Recorded, tuple[str, ...]]:
             unknown.append(name)
         else:
             known |= readable
-    return Recorded.model_validate(known), tuple(unknown)
+    return known, tuple(unknown)
 
 
 def record(store: Store, said: Recorded) -> None:

@@ -268,6 +268,20 @@ def test_what_a_later_release_has_recorded_is_read_as_far_as_it_is_known(tmp_pat
     store.close()
 
 
+def test_a_memory_that_a_later_release_saved_is_read_as_far_as_it_is_known(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Memory(str(tmp_path / "m.db"), learning="inline") as memory:
+        data = CoreMemory.from_defaults(memory, "sarah").to_dict()
+    later = {"blocks": [{"label": "plans", "pinned": True}], "learning": "adaptive", "tone": "warm"}
+    again = CoreMemory.from_dict({**data, "moon": "full", "place": {**data["place"], **later}})
+    again.put(ChatMessage("hi"))
+    assert [block.label for block in again.memory.list_blocks("sarah")] == ["plans"]
+    assert again.memory._core.policy.mode == "background", "as if nobody had said it"
+    assert "with learning and tone that this one does not know" in caplog.text
+    again.memory.close()
+
+
 def test_what_one_application_says_takes_nothing_of_what_another_said(tmp_path: Path) -> None:
     path, hi = str(tmp_path / "m.db"), [{"role": "user", "content": "hi"}]
     store = urls.open_store(path)
