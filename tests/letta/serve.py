@@ -7,9 +7,12 @@ happens too when whoever started it was killed. `--secure` after the port asks f
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import ssl
 import sys
 import threading
+from functools import cache
 
 
 def main() -> None:
@@ -19,6 +22,8 @@ def main() -> None:
     from letta.server.rest_api.app import start_server
 
     nltk.download = lambda *_, **__: False
+    gc.freeze()  # it collects after every run, which would go through all that it has imported: most of its work
+    ssl.create_default_context = cache(ssl.create_default_context)  # read for each embedding, to speak plain HTTP
     start_server(port=int(sys.argv[1]), host="127.0.0.1")
 
 
