@@ -32,6 +32,17 @@ settings.register_profile(
 settings.load_profile("project")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: none of them is left to one process when the others have ended."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: collections of garbage need not look through a million objects again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def llama_index_s_own_stores_end_here() -> Iterator[None]:
     """LlamaIndex's default chat store never closes its connection: it is collected before another test runs, by a
