@@ -2,7 +2,7 @@
 # They make the environments they need: .venv-demo (the package alone) and .venv (everything).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rooms lint types imports docs check bench stress build clean
+.PHONY: help demo test environments rooms static lint types imports docs check bench stress build clean
 
 UV := $(shell command -v uv 2>/dev/null)
 ifndef PYTHON
@@ -18,7 +18,7 @@ ROOMS := tests/langchain tests/llama_index $(addprefix tests/langgraph/test_,nod
 
 help:
 	@echo "make demo     a memory at work, in a minute: no key, no server (ARGS='PATH' plays your own file)"
-	@echo "make test     the tests, on two processes (ARGS='-k name' for some of them)"
+	@echo "make test     the tests, on three processes (ARGS='-k name' for some of them)"
 	@echo "make rooms    the adapters' tests with memory on PLACE=$(PLACE) (postgres, letta, letta-fake)"
 	@echo "make check    tests, lint, types, import rules and documentation"
 	@echo "make docs     the documentation, in site/"
@@ -30,8 +30,16 @@ help:
 demo: .venv-demo/.stamp
 	@.venv-demo/bin/ai-memory demo $(ARGS)
 
+# Three for two processors: a good part of the tests waits for servers and for the disk.
 test: .venv/.stamp
-	@$(RUN) pytest -q -n 2 $(ARGS)
+	@$(RUN) pytest -q -n 3 --dist worksteal $(ARGS)
+
+# Both at once with `make -j 2 environments`. The tests of Letta install their server themselves where it is not there.
+environments: .venv/.stamp .venv-letta
+
+.PHONY: .venv-letta
+.venv-letta:
+	@test -z "$(PYTHON)" || PYTHONPATH=tests $(PYTHON) -m letta.server
 
 rooms: .venv/.stamp
 	@PYTHONPATH=tests $(RUN) pytest -q -n 2 -p elsewhere --place=$(PLACE) $(ROOMS) $(ARGS)
@@ -49,7 +57,9 @@ imports: .venv/.stamp
 docs: .venv/.stamp
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build -q --strict
 
-check: lint types imports docs test
+static: lint types imports docs
+
+check: static test
 
 bench: .venv/.stamp
 	@$(RUN) benchmarks $(ARGS)

@@ -19,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -285,6 +285,14 @@ def is_healthy(url: str) -> bool:
 # its environment
 
 
+def prepare() -> None:
+    """Install it ahead of the tests. When it cannot be had they say so."""
+    with suppress(NotHereError):
+        _check_that_it_is_wanted()
+        if "AI_MEMORY_LETTA_URL" not in os.environ:
+            install()
+
+
 def install() -> Path:
     """The Python that has the server, made when it is not there yet: a minute or two, and the network.
 
@@ -353,4 +361,4 @@ def _write(path: Path, state: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]))
+    keep(Path(sys.argv[1])) if sys.argv[1:] else prepare()
