@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from letta.proxy import Proxy
 from letta_client import Letta
+from patience import PATIENCE, wait_until
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.letta.store import LettaStore
 from ai_memory_integrations.backends.sqlite import SQLiteStore
-from ai_memory_integrations.errors import BackendUnavailableError
+from ai_memory_integrations.errors import BackendUnavailableError, RunNotFoundError
 from ai_memory_integrations.types import LearningPolicy
 
 AT_ONCE = LearningPolicy(batch=1, idle=0.0, max_wait=0.0)
@@ -99,6 +101,55 @@ def test_an_interrupted_erasure_is_brought_to_its_end_by_the_next_call(
     assert receipt is not None
     assert (receipt.agent_id, receipt.blocks) == (agent, len(blocks))
     assert left(letta_client, store, agent, blocks) == []
+
+
+@pytest.mark.parametrize("searchable", [False, True])
+def test_a_subject_that_is_learnt_meanwhile_does_not_come_back(
+    memory: Memory, store: LettaStore, letta_client: Letta, go: Path, searchable: bool
+) -> None:
+    agent = fill(memory, store)
+    blocks = blocks_of(letta_client, agent)
+    said = [{"role": "user", "content": f"I love dogs [[until={go}]]"}]
+    run = memory.add_messages("sarah", said, skip_vector_storage=not searchable)
+    wait_until(lambda: len(letta_client.runs.list(agent_id=agent, active=True).items) == 1)
+    assert memory.delete_subject("sarah") is not None
+    go.touch()
+    with pytest.raises(RunNotFoundError):
+        memory.wait_for_run(run, PATIENCE)
+    assert memory.drain(timeout=PATIENCE)
+    assert left(letta_client, store, agent, blocks) == []
+    assert memory.list_subjects() == []
+
+
+@pytest.mark.parametrize("path", ["/v1/agents/", "/v1/archives/"])
+def test_what_is_being_made_for_a_subject_while_it_is_erased_goes_too(
+    memory: Memory, store: LettaStore, letta_client: Letta, letta_proxy: Proxy, path: str
+) -> None:
+    if path == "/v1/archives/":
+        memory.ensure_subject("sarah")
+    letta_proxy.delay("POST", path, seconds=1.5)
+    letta_proxy.forget()
+    with ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(memory.add_passages, ["a secret passage"], subject_id="sarah")
+        wait_until(lambda: letta_proxy.count("POST", path) == 1)
+        assert memory.delete_subject("sarah") is not None
+        adding.exception()
+    assert letta_client.agents.list(tags=[store.names.all]).items == []
+    assert letta_client.blocks.list(tags=[store.names.all]).items == []
+    assert letta_client.archives.list(name=store.names.tag("sarah")).items == []
+
+
+def test_a_subject_whose_erasure_was_interrupted_begins_anew(
+    memory: Memory, store: LettaStore, letta_client: Letta, letta_proxy: Proxy
+) -> None:
+    agent = fill(memory, store)
+    letta_proxy.drop("DELETE", "/v1/agents/*", when="after")
+    with pytest.raises(BackendUnavailableError):
+        memory.delete_subject("sarah")
+    memory.initialize_user_memory("sarah")
+    assert memory.get_user_memory("sarah") == ""
+    assert memory.get_memory_agent_id("sarah") != agent
+    assert "secret" not in " ".join(passage.text for passage in memory.list_passages(subject_id="sarah"))
 
 
 def test_what_an_agent_left_that_was_removed_at_letta_goes_too(

@@ -24,6 +24,7 @@ from ai_memory_integrations.errors import (
     ConfigurationError,
     InvalidSubjectError,
     RefusedByServerError,
+    SubjectNotFoundError,
 )
 from ai_memory_integrations.ids import new_id
 from ai_memory_integrations.ports import Backend, Journal, Notes
@@ -35,6 +36,7 @@ logger = logging.getLogger("ai_memory_integrations")
 MODEL = "openai/gpt-4.1"
 EMBEDDING = "openai/text-embedding-3-small"
 _AGENT = "agent"
+ERASING = "erasing"  # what is being removed of a subject: from here on nothing is made for it
 _KEYS = "keys"  # marks of those with which an agent was seen
 _REMEMBERED = 10_000
 ARCHIVE = "archive"
@@ -171,11 +173,12 @@ class Agents:
         )
 
     def forget(self, subject_id: str, agent_id: str) -> None:
-        """The agent is not on the server any more: forget it with all that was noted of it.
+        """The agent is not on the server any more: forget it with all that was noted of it, unless it went because the
+        subject is being erased.
 
         Raises: ConfigurationError where it is on another account.
         """
-        if self.known(subject_id) != agent_id:
+        if self.known(subject_id) != agent_id or self.is_erased(subject_id):
             return
         self.check_account(subject_id)
         with self._journal.transaction():
@@ -186,15 +189,21 @@ class Agents:
                     self._notes.put(subject_id, key, None)
             self._notes.put(subject_id, ARCHIVE, UNKNOWN_ARCHIVE)
 
+    def is_erased(self, subject_id: str) -> bool:
+        """Whether an erasure of the subject has begun and not come to its end."""
+        return self._notes.get(subject_id, ERASING) is not None
+
     def ensure(self, subject_id: str, *, looked: bool = False) -> Contact:
         """The agent of a subject that the journal knows, found or made now where there is none yet.
 
-        *looked* says that `find` has just found none. Raises: SubjectNotFoundError.
+        *looked* says that `find` has just found none. Raises: SubjectNotFoundError, also while it is being erased.
         """
         attempt = 0
         while True:
             if (known := self.known(subject_id)) is not None:
                 return Contact(known)
+            if self.is_erased(subject_id):
+                raise SubjectNotFoundError(subject_id)
             if (note := self._elected(subject_id)) is not None:
                 return self._contact(subject_id, note, looked=looked and attempt == 0)
             self._pause(min(0.02 * 1.5**attempt, 0.5))
@@ -234,12 +243,22 @@ class Agents:
         except BaseException:
             self._let_another(subject_id, maker)
             raise
+        try:
+            self._note(subject_id, agent, made=made)
+        except SubjectNotFoundError:  # it was erased meanwhile, by somebody who did not know of this agent
+            if made:
+                self.remove(agent)
+            raise
+        return Contact(agent.id, agent, made and bool(maker["fresh"]))
+
+    def _note(self, subject_id: str, agent: RemoteAgent, *, made: bool) -> None:
         with self._journal.transaction():
+            if self.is_erased(subject_id):
+                raise SubjectNotFoundError(subject_id)
             self.remember(subject_id, agent)
             if made and self._notes.get(subject_id, ARCHIVE) is None:  # the first one has none yet
                 self._notes.put(subject_id, ARCHIVE, {"agent": agent.id, "id": None, ALONE: self._exclusive})
             self._notes.put(subject_id, _MAKER, None)
-        return Contact(agent.id, agent, made and bool(maker["fresh"]))
 
     def _let_another(self, subject_id: str, maker: dict[str, Any]) -> None:
         with self._journal.transaction():

@@ -381,6 +381,10 @@ class Archive:
             if not named and attached[0].id != archive.id:
                 self._server.delete_archive(archive.id)
             return attached[0], False
+        except GoneFromServerError:  # the agent went meanwhile, or is being erased
+            if not named:
+                self._server.delete_archive(archive.id)
+            raise
         return archive, not named
 
     # reading

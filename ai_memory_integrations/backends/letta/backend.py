@@ -14,7 +14,7 @@ from ai_memory_integrations.backends.letta.archive import Archive
 from ai_memory_integrations.backends.letta.blocks import Blocks
 from ai_memory_integrations.backends.letta.erasure import Erasure
 from ai_memory_integrations.backends.letta.server import LettaServer
-from ai_memory_integrations.errors import BackendUnavailableError
+from ai_memory_integrations.errors import BackendUnavailableError, SubjectNotFoundError
 from ai_memory_integrations.ports import APPLICATION, Backend, Change, Journal, Notes
 from ai_memory_integrations.types import (
     Block,
@@ -78,6 +78,9 @@ class LettaBackend(Backend):
         if self._journal.in_transaction:
             subject, made = (known, False) if known is not None else self._record.create_subject(subject_id, blocks)
             return self._overlaid(subject), made
+        if known is not None and self._agents.is_erased(subject_id):  # and did not come to its end
+            self._erasure.erase(subject_id)
+            known = None
         if known is None:
             found = self._found(subject_id)
             if found is not None:
@@ -224,7 +227,10 @@ class LettaBackend(Backend):
         return contact.agent_id
 
     def agent_gone(self, subject_id: str) -> None:
-        """The agent was not there: look for it, or make it again, at the next call."""
+        """The agent was not there: look for it, or make it again, at the next call. Raises: SubjectNotFoundError where
+        it went because the subject is being erased."""
+        if self._agents.is_erased(subject_id):
+            raise SubjectNotFoundError(subject_id)
         agent_id = self._agents.known(subject_id)
         if agent_id is not None:
             self._agents.forget(subject_id, agent_id)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ai_memory_integrations.backends.letta.agents import ALONE, ARCHIVE, Agents
+from ai_memory_integrations.backends.letta.agents import ALONE, ARCHIVE, ERASING, Agents
 from ai_memory_integrations.backends.letta.archive import Archive
 from ai_memory_integrations.backends.letta.remote import RemoteAgent
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.ports import Backend, Journal, Notes
 from ai_memory_integrations.types import ErasureReceipt
 
-_ERASING = "erasing"
 _ALL = 100_000
 _LOOSE = 100
 TRACES = (
@@ -80,31 +79,47 @@ class Erasure:
         """
         if self._journal.in_transaction:
             return self._erase_after_commit(subject_id)
-        plan = self._notes.get(subject_id, _ERASING)
+        known = self._known(subject_id)
+        plan = self._notes.get(subject_id, ERASING)
         if plan is None:
-            plan = self._planned(subject_id, self._known(subject_id))
+            plan = self._begun(subject_id, known)
             if plan is None:
                 return None
-            with self._journal.transaction():
-                self._record.create_subject(subject_id)
-                self._notes.put(subject_id, _ERASING, plan)
         else:
-            plan = self._looked_at_again(subject_id, plan)
-        kept = [TRACES, *self._remove(subject_id, plan)]
-        receipt = self._record.delete_subject(subject_id) or ErasureReceipt(
+            plan = self._looked_at_again(subject_id, plan, known)
+        passages, kept = self._remove(subject_id, plan, known)
+        receipt = self._delete_record(subject_id) or ErasureReceipt(
             subject_id=subject_id, agent_id="", erased_at=datetime.now(UTC)
         )
         return receipt.model_copy(
             update={
                 "agent_id": plan["agent"] or receipt.agent_id,
                 "blocks": max(receipt.blocks, len(plan["blocks"])),
-                "passages": receipt.passages + plan["passages"],
-                "kept": (*receipt.kept, *kept),
+                "passages": receipt.passages + plan["passages"] + passages,
+                "kept": (*receipt.kept, TRACES, *kept),
             }
         )
 
+    def _begun(self, subject_id: str, known: Known) -> dict[str, Any] | None:
+        """The plan, noted: from here on nothing is made for the subject."""
+        while True:
+            plan = self._planned(subject_id, known)
+            if plan is None:
+                return None
+            with self._journal.transaction():
+                again = self._known(subject_id)
+                if (again.agent, again.archive) == (known.agent, known.archive):
+                    self._record.create_subject(subject_id)
+                    self._notes.put(subject_id, ERASING, plan)
+                    return plan
+            known = again  # somebody met the subject meanwhile
+
+    def _delete_record(self, subject_id: str) -> ErasureReceipt | None:
+        """None where another process has come to the end of the erasure, after which the subject may be there anew."""
+        return self._record.delete_subject(subject_id) if self._agents.is_erased(subject_id) else None
+
     def _erase_after_commit(self, subject_id: str) -> ErasureReceipt | None:
-        known = self._known(subject_id)
+        known = replace(self._known(subject_id), alone=False)  # what is made from here on is not noted
         receipt = self._record.delete_subject(subject_id)
         if receipt is None:
             return None
@@ -112,7 +127,7 @@ class Erasure:
         def erase() -> None:
             plan = self._planned(subject_id, known, find=False)
             if plan is not None:
-                self._remove(subject_id, plan)
+                self._remove(subject_id, plan, known)
 
         self._journal.after_commit(erase)
         if known.agent is None:
@@ -155,20 +170,20 @@ class Erasure:
         alone = alone and agent is not None and agent.id == known.agent
         blocks = () if agent is None else (block.id for block in agent.blocks)
         attached = self._attached(known, agent, alone=alone)
-        named = [] if alone else self._server.list_named_archives(self._names.tag(subject_id))
         plan: dict[str, Any] = {
             "agent": None if agent is None else agent.id,
             "blocks": sorted({*blocks, *known.blocks}),
-            "archives": sorted({*attached, *(each.id for each in named)}),  # by name also of an agent that went before
+            "archives": attached,
+            "alone": alone,
         }
         plan["shared"] = self._shared(subject_id, plan, known, looked)
-        plan["passages"] = self._count(plan, known, attached, alone=alone)
+        plan["passages"] = self._count(plan, known)
         return plan
 
-    def _looked_at_again(self, subject_id: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+    def _looked_at_again(self, subject_id: str, plan: Mapping[str, Any], known: Known) -> dict[str, Any]:
         """The plan of an erasure that was interrupted: somebody may have attached an archive since."""
         before = plan.get("shared", {})
-        shared = self._shared(subject_id, plan, self._known(subject_id), {})
+        shared = self._shared(subject_id, plan, known, {})
         passages = plan["passages"] if shared.keys() <= before.keys() else sum(map(len, shared.values()))
         return {**plan, "shared": {**shared, **before}, "passages": passages}
 
@@ -196,15 +211,12 @@ class Erasure:
     def _is_strange(self, subject_id: str, plan: Mapping[str, Any], agent: RemoteAgent) -> bool:
         return agent.id != plan["agent"] and self._names.tag(subject_id) not in agent.tags
 
-    def _count(self, plan: Mapping[str, Any], known: Known, attached: Iterable[str], *, alone: bool) -> int:
-        """How many passages will be removed, as far as somebody knows."""
+    def _count(self, plan: Mapping[str, Any], known: Known) -> int:
+        """How many passages will be removed with the archives of the plan."""
         kept = sum(map(len, plan["shared"].values()))
-        whole = [each for each in plan["archives"] if each not in plan["shared"]]
-        if not whole:
+        if plan["shared"].keys() >= set(plan["archives"]):
             return kept
-        if alone or plan["agent"] is None:
-            return kept + len(known.sent)
-        return kept + (len(self._passages_of(plan["agent"])) if set(whole) & set(attached) else 0)
+        return kept + len(known.sent if plan["alone"] else self._passages_of(plan["agent"]))
 
     def _passages_of(self, agent_id: str | None) -> frozenset[str]:
         """In one request, in which a search tells less of each passage than a list does."""
@@ -215,11 +227,38 @@ class Erasure:
 
     # removing it
 
-    def _remove(self, subject_id: str, plan: Mapping[str, Any]) -> list[str]:
-        """What had to be left, in words."""
-        kept: list[str] = []
+    def _remove(self, subject_id: str, plan: Mapping[str, Any], known: Known) -> tuple[int, list[str]]:
+        """How many passages were removed of which the plan did not know, and what had to be left, in words."""
         if plan["agent"] is not None:
             self._server.delete_agent(plan["agent"])
+        kept = self._remove_blocks(subject_id, plan)
+        # With the agent gone nobody makes an archive any more. By name, also of an agent that went before.
+        named = [] if self._has_all(subject_id, plan) else self._server.list_named_archives(self._names.tag(subject_id))
+        others = [each.id for each in named if each.id not in plan["archives"]]
+        more = self._shared(subject_id, {**plan, "archives": others}, known, {})
+        shared = {**plan["shared"], **more}
+        for archive_id in [*plan["archives"], *others]:
+            if archive_id not in shared:
+                self._server.delete_archive(archive_id)
+                continue
+            for passage_id in shared[archive_id]:
+                self._server.delete_passage(archive_id, passage_id)
+            kept.append(_SHARED_ARCHIVE.format(id=archive_id, gone=len(shared[archive_id])))
+        passages = sum(map(len, more.values()))
+        if not plan["archives"] and len(others) > len(more):  # what was sent is in one of them
+            passages += len(known.sent)
+        return passages, kept
+
+    def _has_all(self, subject_id: str, plan: Mapping[str, Any]) -> bool:
+        """Whether the plan has every archive that was ever made, also since it was noted."""
+        if not plan.get("alone"):
+            return False
+        note = self._notes.get(subject_id, ARCHIVE)
+        return note is not None and bool(note.get(ALONE)) and note["id"] in (None, *plan["archives"])
+
+    def _remove_blocks(self, subject_id: str, plan: Mapping[str, Any]) -> list[str]:
+        """Those that had to be left, in words."""
+        kept: list[str] = []
         # With the agent gone, what was the subject's alone is nobody's; also what somebody left who died.
         loose = {block.id for block in self._server.list_loose_blocks(self._names.tag(subject_id), limit=_LOOSE)}
         for block_id in sorted({*plan["blocks"], *loose}):
@@ -227,12 +266,4 @@ class Erasure:
                 kept.append(_SHARED.format(id=block_id))
             else:
                 self._server.delete_block(block_id)
-        for archive_id in plan["archives"]:
-            passages = plan["shared"].get(archive_id)
-            if passages is None:
-                self._server.delete_archive(archive_id)
-                continue
-            for passage_id in passages:
-                self._server.delete_passage(archive_id, passage_id)
-            kept.append(_SHARED_ARCHIVE.format(id=archive_id, gone=len(passages)))
         return kept
