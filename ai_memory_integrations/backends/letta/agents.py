@@ -147,6 +147,9 @@ class Agents:
             self._seen.clear()
         self._seen.add(subject_id)
         mark = self._server.key_mark
+        note = self._notes.get(subject_id, _AGENT)
+        if note is None or mark in note.get(_KEYS, ()):
+            return
         with self._journal.transaction():
             note = self._notes.get(subject_id, _AGENT)
             if note is not None and mark not in note.get(_KEYS, ()):
