@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from letta.proxy import Proxy
+from letta.server import MODEL
 from letta_client import Letta
 from patience import PATIENCE, wait_until
 
@@ -189,6 +190,21 @@ def test_a_block_that_others_use_stays_with_them(memory: Memory, store: LettaSto
     assert receipt is not None
     assert shared in " ".join(receipt.kept)
     assert shared in blocks_of(letta_client, bob)
+
+
+def test_a_second_agent_that_strangers_left_goes_too(memory: Memory, store: LettaStore, letta_client: Letta) -> None:
+    agent = fill(memory, store)
+    theirs = uuid4().hex
+    tags = list(store.names.tags("sarah"))
+    block = letta_client.blocks.create(label="human", value="secret", tags=tags)
+    second = letta_client.agents.create(name=f"ami-{theirs}", model=MODEL, tags=tags, block_ids=[block.id])
+    archive = letta_client.archives.create(name=store.names.tag("sarah"))
+    letta_client.agents.archives.attach(archive.id, agent_id=second.id)
+    letta_client.archives.passages.create(archive.id, text="a secret passage")
+    blocks = [*blocks_of(letta_client, agent), block.id]
+    assert memory.delete_subject("sarah") is not None
+    assert left(letta_client, store, agent, blocks) == []
+    assert letta_client.agents.passages.list(second.id) == []
 
 
 def test_what_somebody_who_died_made_for_the_subject_goes_too(

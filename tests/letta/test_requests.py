@@ -125,7 +125,7 @@ def test_the_first_passages_of_a_subject_made_here_cost_three(memory: Memory, le
     }
 
 
-def test_an_erasure_costs_six_and_one_for_each_block(memory: Memory, letta_proxy: Proxy) -> None:
+def test_an_erasure_costs_seven_and_one_for_each_block(memory: Memory, letta_proxy: Proxy) -> None:
     memory.initialize_user_memory("sarah")
     memory.wait_for_run(memory.add_messages("sarah", SAID, skip_vector_storage=False))
     blocks = len(memory.list_blocks("sarah"))
@@ -136,6 +136,7 @@ def test_an_erasure_costs_six_and_one_for_each_block(memory: Memory, letta_proxy
         "GET /v1/archives/": 1,
         "GET /v1/agents/{agent}/archival-memory/search": 1,
         "DELETE /v1/agents/{agent}": 1,
+        "GET /v1/agents/": 1,
         "GET /v1/blocks/": 1,
         "DELETE /v1/blocks/{block}": blocks,
         "DELETE /v1/archives/{archive}": 1,

@@ -231,6 +231,9 @@ class Erasure:
         """How many passages were removed of which the plan did not know, and what had to be left, in words."""
         if plan["agent"] is not None:
             self._server.delete_agent(plan["agent"])
+        if not plan.get("alone"):  # another that strangers have made at the same time, and did not live to remove
+            for agent in list(self._agents.all(self._names.tag(subject_id))):
+                self._server.delete_agent(agent.id)
         kept = self._remove_blocks(subject_id, plan)
         # With the agent gone nobody makes an archive any more. By name, also of an agent that went before.
         named = [] if self._has_all(subject_id, plan) else self._server.list_named_archives(self._names.tag(subject_id))
