@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ai_memory_integrations.backends.letta.inflight import IN_DOUBT, UNREAD
 from ai_memory_integrations.backends.letta.names import SDK_TAG, Names, sdk_subject
-from ai_memory_integrations.backends.letta.remote import RemoteAgent
+from ai_memory_integrations.backends.letta.remote import RemoteAgent, RemoteBlock
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.owner import is_gone, process_owner
 from ai_memory_integrations.errors import (
@@ -49,6 +49,11 @@ _WHOLE_PAGE = 100
 _MAKER_FIELD = "made_by_call"
 _YIELD_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _TOOLS = ("memory_insert", "memory_replace", "memory_rethink")
+
+
+# Called with a subject, the blocks of its agent and those that were here before it was looked for: in the transaction
+# from which on it is known.
+Met = Callable[[str, Sequence[RemoteBlock], Sequence[Block]], None]
 
 
 @dataclass(frozen=True)
@@ -196,10 +201,10 @@ class Agents:
         """Whether an erasure of the subject has begun and not come to its end."""
         return self._notes.get(subject_id, ERASING) is not None
 
-    def ensure(self, subject_id: str, *, looked: bool = False) -> Contact:
+    def ensure(self, subject_id: str, *, met: Met | None = None) -> Contact:
         """The agent of a subject that the journal knows, found or made now where there is none yet.
 
-        *looked* says that `find` has just found none. Raises: SubjectNotFoundError, also while it is being erased.
+        Raises: SubjectNotFoundError, also while it is being erased.
         """
         attempt = 0
         while True:
@@ -208,9 +213,13 @@ class Agents:
             if self.is_erased(subject_id):
                 raise SubjectNotFoundError(subject_id)
             if (note := self._elected(subject_id)) is not None:
-                return self._contact(subject_id, note, looked=looked and attempt == 0)
+                return self._contact(subject_id, note, looked=False, met=met)
             self._pause(min(0.02 * 1.5**attempt, 0.5))
             attempt += 1
+
+    def is_being_met(self, subject_id: str) -> bool:
+        """Whether somebody is looking for the subject's agent, or making it, to make it known here."""
+        return _is_at_work(self._notes.get(subject_id, _MAKER))
 
     def begin(self, subject_id: str) -> None:
         """In the transaction that makes the subject: this process makes its agent, next. If it does not come to it,
@@ -228,37 +237,44 @@ class Agents:
             return mine
         with self._journal.transaction():
             held = self._notes.get(subject_id, _MAKER)
-            if held is not None and not (held["until"] <= time.time() or is_gone(held["owner"])):
+            if _is_at_work(held):
                 return None
             mine["fresh"] = held is not None and held["fresh"]
             self._notes.put(subject_id, _MAKER, mine)
         return mine
 
-    def begun(self, subject_id: str) -> Contact:
+    def begun(self, subject_id: str, *, met: Met) -> Contact:
         """Make the agent of a subject whose transaction called `begin`, and for which `find` found none."""
         held = self._notes.get(subject_id, _MAKER)
-        return self.ensure(subject_id) if held is None else self._contact(subject_id, held, looked=True)
+        if held is None:
+            return self.ensure(subject_id, met=met)
+        return self._contact(subject_id, held, looked=True, met=met)
 
-    def _contact(self, subject_id: str, maker: dict[str, Any], *, looked: bool) -> Contact:
+    def _contact(self, subject_id: str, maker: dict[str, Any], *, looked: bool, met: Met | None) -> Contact:
+        here = self._record.list_blocks(subject_id)
         try:
             found = None if looked else self.find(subject_id)
-            agent, made = (found, False) if found is not None else self._create(subject_id)
+            agent, made = (found, False) if found is not None else self._create(subject_id, here)
         except BaseException:
             self._let_another(subject_id, maker)
             raise
         try:
-            self._note(subject_id, agent, made=made)
+            self._note(subject_id, agent, here, made=made, met=met)
         except SubjectNotFoundError:  # it was erased meanwhile, by somebody who did not know of this agent
             if made:
                 self.remove(agent)
             raise
         return Contact(agent.id, agent, made and bool(maker["fresh"]))
 
-    def _note(self, subject_id: str, agent: RemoteAgent, *, made: bool) -> None:
+    def _note(self, subject_id: str, agent: RemoteAgent, here: Sequence[Block], *, made: bool, met: Met | None) -> None:
         with self._journal.transaction():
             if self.is_erased(subject_id):
                 raise SubjectNotFoundError(subject_id)
-            self.remember(subject_id, agent)
+            # Who found it meanwhile has taken its blocks over, and may have removed some since.
+            if self.known(subject_id) != agent.id:
+                self.remember(subject_id, agent)
+                if met is not None:
+                    met(subject_id, agent.blocks, here)
             if made and self._notes.get(subject_id, ARCHIVE) is None:  # the first one has none yet
                 self._notes.put(subject_id, ARCHIVE, {"agent": agent.id, "id": None, ALONE: self._exclusive})
             self._notes.put(subject_id, _MAKER, None)
@@ -290,9 +306,8 @@ class Agents:
         logger.info("agent %s, made by the AI Memory SDK, stands behind subject %r from now on", agent.id, subject_id)
         return agent
 
-    def _create(self, subject_id: str) -> tuple[RemoteAgent, bool]:
+    def _create(self, subject_id: str, blocks: Sequence[Block]) -> tuple[RemoteAgent, bool]:
         """The agent that is left after everybody's look, and whether it is the one made here."""
-        blocks = self._record.list_blocks(subject_id)
         call = new_id("mkr")
         try:
             mine = self._made(subject_id, blocks, call)
@@ -362,6 +377,10 @@ class Agents:
         self._server.delete_agent(agent.id)
         for block in agent.blocks:
             self._server.delete_block(block.id)
+
+
+def _is_at_work(maker: Mapping[str, Any] | None) -> bool:
+    return maker is not None and maker["until"] > time.time() and not is_gone(maker["owner"])
 
 
 def oldest(agents: Sequence[RemoteAgent]) -> RemoteAgent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ai_memory_integrations.backends.letta.agents import Agents
 from ai_memory_integrations.backends.letta.archive import Archive
@@ -89,13 +90,11 @@ class LettaBackend(Backend):
                 known, made = self._record.create_subject(subject_id, blocks)
                 if made:
                     self._agents.begin(subject_id)
-            contact = self._agents.begun(subject_id) if made else self._agents.ensure(subject_id)
+            contact = self._blocks.begun(subject_id) if made else self._blocks.ensure(subject_id)
         else:
-            contact = self._agents.ensure(subject_id)
+            contact = self._blocks.ensure(subject_id)
             if self._blocks.unread(subject_id):  # who resets a block must not find less in it than was learnt
                 self._refresh(subject_id)
-        if contact.remote is not None:
-            self._blocks.take(subject_id, contact.remote.blocks)
         return self._overlaid(known), contact.made
 
     def list_subjects(self, *, limit: int | None = None, after: str | None = None) -> list[Subject]:
@@ -116,10 +115,13 @@ class LettaBackend(Backend):
         if found is None:
             return None
         with self._journal.transaction():
-            subject, _ = self._record.create_subject(subject_id)
-            if self._agents.known(subject_id) is None:
+            subject, made = self._record.create_subject(subject_id)
+            if made:
                 self._agents.remember(subject_id, found)
-                self._blocks.take(subject_id, found.blocks)
+                self._blocks.meet(subject_id, found.blocks, ())
+        if not made:  # begun here meanwhile, with blocks of its own
+            with suppress(SubjectNotFoundError):  # and erased again
+                self._blocks.ensure(subject_id)
         return subject
 
     def _meet_everybody(self) -> None:
@@ -221,10 +223,7 @@ class LettaBackend(Backend):
 
     def agent_of(self, subject_id: str) -> str:
         """The id of the subject's agent, which is made where there is none."""
-        contact = self._agents.ensure(subject_id)
-        if contact.remote is not None:
-            self._blocks.take(subject_id, contact.remote.blocks)
-        return contact.agent_id
+        return self._blocks.ensure(subject_id).agent_id
 
     def agent_gone(self, subject_id: str) -> None:
         """The agent was not there: look for it, or make it again, at the next call. Raises: SubjectNotFoundError where

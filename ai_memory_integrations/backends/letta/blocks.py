@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from ai_memory_integrations.backends.letta.agents import Agents
+from ai_memory_integrations.backends.letta.agents import Agents, Contact
 from ai_memory_integrations.backends.letta.holding import Holding
 from ai_memory_integrations.backends.letta.inflight import LONG, UNREAD, InFlightNotes, fingerprint
 from ai_memory_integrations.backends.letta.names import Names
@@ -44,10 +44,11 @@ class Waiting(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is noted of Letta's blocks, by key, and of a run of ours that nobody has read."""
+    """What is noted of Letta's blocks, by key, of a run of ours that nobody has read, and of who sent last."""
 
     blocks: dict[str, dict[str, Any]]
     unread: dict[str, Any] | None
+    sender: str | None
 
 
 class Blocks:
@@ -92,6 +93,8 @@ class Blocks:
         agent_id = self._agents.known(subject_id)
         if self._is_learning(subject_id) or (self._is_fresh(subject_id) and not self.unread(subject_id)):
             return
+        if agent_id is None and self._agents.is_being_met(subject_id):
+            return
         began = time.monotonic()
         if agent_id is None:
             self.adopt(subject_id)
@@ -110,32 +113,60 @@ class Blocks:
             self.adopt(subject_id)
             return
         self._agents.seen(subject_id)
-        self.take(subject_id, there, before=before)
+        self._take_unless_overtaken(subject_id, there, before)
 
-    def adopt(self, subject_id: str) -> bool:
-        """Look for the agent of a subject that the journal knows without one; whether there is one."""
+    def adopt(self, subject_id: str) -> None:
+        """Look for the agent of a subject that the journal knows without one, unless somebody is about to know it: they
+        alone can tell which of its blocks were removed here since it was made."""
+        here = self._record.list_blocks(subject_id)
         found = self._agents.find(subject_id)
         if found is None:
-            return False
+            return
         with self._journal.transaction():
-            if self._agents.known(subject_id) is None:
+            if self._agents.known(subject_id) is None and not self._agents.is_being_met(subject_id):
                 self._agents.remember(subject_id, found)
-                self._take(subject_id, found.blocks)
-        return True
+                self.meet(subject_id, found.blocks, here)
 
-    def take(self, subject_id: str, there: Sequence[RemoteBlock], *, before: Known | None = None) -> None:
-        """Record what Letta's blocks are. Given what was known *before* Letta was asked, its answer is left out when
-        somebody sent, took or learnt something since."""
-        known = self._known(subject_id) if before is None else before
-        if known.unread is None and not self._differs(known.blocks, there):
+    def ensure(self, subject_id: str) -> Contact:
+        """The subject's agent; where it is found or made now its blocks are taken over."""
+        return self._agents.ensure(subject_id, met=self.meet)
+
+    def begun(self, subject_id: str) -> Contact:
+        """`ensure` for a subject whose transaction called `Agents.begin`."""
+        return self._agents.begun(subject_id, met=self.meet)
+
+    def meet(self, subject_id: str, there: Sequence[RemoteBlock], here: Sequence[Block]) -> None:
+        """Record what Letta's blocks are. One that was *here* before Letta was asked or told, and is not any more, is
+        Letta's to remove: it is not taken for one of somebody else."""
+        with self._journal.transaction():
+            if self._is_learning(subject_id):
+                return
+            remote = {each.label: each for each in there if _is_ours(each)}
+            noted = self._notes.list(subject_id, _BLOCK)
+            now = {block.label: block.id for block in self._record.list_blocks(subject_id)}
+            for block in here:
+                counterpart = remote.get(block.label)
+                if counterpart is None or f"{_BLOCK}{block.label}" in noted:
+                    continue
+                is_gone = now.get(block.label) != block.id
+                if is_gone or fingerprint(sendable(block.value)) == fingerprint(counterpart.value):
+                    self._note(subject_id, block, counterpart)
+                if is_gone:
+                    self._notes.put(subject_id, UNSENT, {})
+            self._take(subject_id, there)
+
+    def _take_unless_overtaken(self, subject_id: str, there: Sequence[RemoteBlock], before: Known) -> None:
+        """Record what Letta's blocks are, unless somebody sent, took or learnt something since it was asked."""
+        if before.unread is None and not self._differs(before.blocks, there):
             return
         with self._journal.transaction():
             learning = self._is_learning(subject_id)  # asked first: it notes what a run that has ended has seen
-            if not learning and before in (None, self._known(subject_id)):
-                self._take(subject_id, there)
+            if not learning and before == self._known(subject_id):
+                self._take(subject_id, there, sending=self._holding.is_held(subject_id))
 
     def _known(self, subject_id: str) -> Known:
-        return Known(self._notes.list(subject_id, _BLOCK), self._notes.get(subject_id, UNREAD))
+        blocks, unread = self._notes.list(subject_id, _BLOCK), self._notes.get(subject_id, UNREAD)
+        return Known(blocks, unread, self._holding.last(subject_id))
 
     def unread(self, subject_id: str) -> bool:
         """Whether a run of ours has ended whose edits nobody has read."""
@@ -159,9 +190,10 @@ class Blocks:
         seen = {(f"{_BLOCK}{each.label}", each.id, fingerprint(each.value)) for each in there if _is_ours(each)}
         return seen != {(key, note["id"], note["seen"]) for key, note in noted.items()}
 
-    def _take(self, subject_id: str, there: Sequence[RemoteBlock]) -> None:
+    def _take(self, subject_id: str, there: Sequence[RemoteBlock], *, sending: bool = False) -> None:
+        """*sending* says that somebody else sends at this moment: what is new there may be theirs, and be gone here."""
         here = {block.label: block for block in self._record.list_blocks(subject_id)}
-        notes, unread = self._known(subject_id)
+        notes, unread, _ = self._known(subject_id)
         change = _AGENT if unread is None else Change("learner", unread["run"], tuple(unread["messages"]))
         long: dict[str, int] = {}
         for remote in sorted(filter(_is_ours, there), key=lambda each: each.label):
@@ -174,7 +206,7 @@ class Blocks:
                     long[block.label] = len(remote.value)
                 if note is None or (note["id"], note["seen"]) != (remote.id, fingerprint(remote.value)):
                     self._take_value(subject_id, block, remote, note, change)
-            elif note is None:
+            elif note is None and not sending:
                 self._import(subject_id, remote)
         for key in notes:  # removed in Letta's editor: made again where it is kept here
             self._notes.put(subject_id, key, None)
@@ -252,22 +284,24 @@ class Blocks:
                 return
             if self.unread(subject_id):  # a run has ended meanwhile
                 continue
-            contact = self._agents.ensure(subject_id)
+            contact = self.ensure(subject_id)
             if contact.remote is not None:
-                self.take(subject_id, contact.remote.blocks)
                 continue
             token = self._holding.take(subject_id)
             if token is None:
                 return
+            here: list[Block] = []
             try:
                 if self._is_running(subject_id, contact.agent_id):
                     return
-                self._send(subject_id, contact.agent_id)
+                waiting = self._waiting(subject_id)
+                here = [each.block for each in waiting if each.block is not None]
+                self._send(subject_id, contact.agent_id, waiting)
             except ServerConflictError:
                 self._pause(random.uniform(0.02, 0.1))
-                self.take(subject_id, self._server.list_blocks(contact.agent_id))
+                self.meet(subject_id, self._server.list_blocks(contact.agent_id), here)
             except GoneFromServerError:
-                self._found_gone(subject_id, contact.agent_id)
+                self._found_gone(subject_id, contact.agent_id, here)
             finally:
                 self._holding.give_back(subject_id, token)
 
@@ -305,9 +339,9 @@ class Blocks:
             return False
         return bool(note["version"] == block.version or note["seen"] == fingerprint(sendable(block.value)))
 
-    def _send(self, subject_id: str, agent_id: str) -> None:
+    def _send(self, subject_id: str, agent_id: str, waiting: Sequence[Waiting]) -> None:
         recompile = False
-        for label, block, note in self._waiting(subject_id):
+        for label, block, note in waiting:
             if block is None:
                 if note is not None:
                     self._server.delete_block(note["id"])
@@ -356,13 +390,13 @@ class Blocks:
             if self._record.get_subject(subject_id) is not None:
                 self._note(subject_id, block, remote)
 
-    def _found_gone(self, subject_id: str, agent_id: str) -> None:
+    def _found_gone(self, subject_id: str, agent_id: str, here: Sequence[Block]) -> None:
         """Something was removed on the server: the agent, or a block of it."""
         agent = self._server.get_agent(agent_id)
         if agent is None:
             self._agents.forget(subject_id, agent_id)
         else:
-            self.take(subject_id, agent.blocks)
+            self.meet(subject_id, agent.blocks, here)
 
     def _is_running(self, subject_id: str, agent_id: str) -> bool:
         """Whether a run is at work. Of those that the journal knows none is; where nobody else uses the agent and the

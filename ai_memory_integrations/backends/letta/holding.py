@@ -40,7 +40,12 @@ class Holding:
         with self._journal.transaction():
             held = self._notes.get(subject_id, _KEY)
             if held is not None and held["token"] == token:
-                self._notes.put(subject_id, _KEY, None)
+                self._notes.put(subject_id, _KEY, {**held, "until": 0.0})
+
+    def last(self, subject_id: str) -> str | None:
+        """The token that was taken last: another one says that somebody has sent, or sends. None: nobody ever has."""
+        held = self._notes.get(subject_id, _KEY)
+        return None if held is None else str(held["token"])
 
     def is_held(self, subject_id: str) -> bool:
         held = self._notes.get(subject_id, _KEY)
