@@ -189,6 +189,36 @@ def test_what_letta_is_sent_during_a_search_is_found_once(tmp_path: Path) -> Non
     store.close()
 
 
+def facts(memory: Memory) -> None:
+    memory.add_passages([f"cat fact {number}" for number in range(20)])
+    wait_until(lambda: not memory._core.store.record.backend.list_passages("sarah"))  # type: ignore[attr-defined]
+
+
+def test_what_waits_does_not_stand_behind_all_that_letta_has(tmp_path: Path) -> None:
+    store = open_letta("letta://fake", client=FakeLetta().client(), journal=SQLiteStore(str(tmp_path / "journal.db")))
+    with Memory(backend=store, learning="off", subject_id="sarah") as memory:
+        facts(memory)
+        memory.add_messages([{"role": "user", "content": "My cat is called Miso."}])
+        assert store.record.backend.list_passages("sarah")
+        found = memory.search_passages("What is my cat called?", limit=3, explain=True)
+        assert texts(found)[0] == "My cat is called Miso."
+        assert all(each.score == sum((each.explanation or {}).values()) <= 1 for each in found)
+    store.close()
+
+
+def test_what_is_sent_during_a_search_is_ranked_by_letta_as_well(tmp_path: Path) -> None:
+    fake = Interrupted()
+    store = open_letta("letta://fake", client=fake.client(), journal=SQLiteStore(str(tmp_path / "journal.db")))
+    with Memory(backend=store, learning="off", subject_id="sarah") as memory:
+        memory.initialize_user_memory("sarah")
+        memory.add_messages([{"role": "user", "content": "My cat is called Miso."}])
+        fake.meanwhile = lambda: facts(memory)
+        first = texts(memory.search_passages("What is my cat called?", limit=3))
+        assert first[0] == "My cat is called Miso."
+        assert first == texts(memory.search_passages("What is my cat called?", limit=3))
+    store.close()
+
+
 def test_a_big_archive_is_searched_within_its_limit(memory: Memory, subject: str) -> None:
     memory.add_passages([f"number {number} of them" for number in range(120)], subject_id=subject)
     backend = memory._core.store.backend

@@ -164,9 +164,7 @@ class Archive:
             passages = [each for each in self.list_passages(subject_id) if passes(each, query)]
             return passages[::-1][: query.limit]
         waiting = self._record.search_passages(subject_id, query)
-        met = {passage.id for passage in waiting}  # one that is sent meanwhile is found there as well
         there = self._replaced_here(subject_id, self._candidates(subject_id, agent_id, query))
-        there = [found for found in there if found.passage.id not in met]
         return _fused(query, [self._whole(subject_id, agent_id, found).passage for found in there], waiting)
 
     def speakers(self, subject_id: str) -> tuple[str, ...]:
@@ -518,16 +516,22 @@ def _iso(new: NewPassage) -> str:
 
 
 def _fused(query: PassageQuery, there: Sequence[Passage], waiting: Sequence[Passage]) -> list[Passage]:
-    """Letta's order and the order by words, made one by reciprocal ranks. Best first, at most `query.limit`."""
-    passages = [passage for passage in there if passes(passage, query)]
+    """Letta's order and the order by words, made one by reciprocal ranks. Best first, at most `query.limit`.
+
+    Of what waits and Letta cannot rank yet, the words count for both: what was said last would stand behind all else.
+    One that was sent meanwhile is in both lists, and found once, as it is here.
+    """
+    here = {passage.id: passage for passage in waiting}
+    passages = [here.get(passage.id, passage) for passage in there if passage.id in here or passes(passage, query)]
     meaning = {passage.id: rank for rank, passage in enumerate(passages, start=1)}
-    passages += waiting
+    passages += [passage for passage in waiting if passage.id not in meaning]
     words = {passages[place].id: rank for rank, place in enumerate(_by_words(query.text, passages), start=1)}
     scored: list[tuple[float, int, dict[str, float]]] = []
     for number, passage in enumerate(passages):
+        by_words = _part(words.get(passage.id))
         parts = {
             "meaning": _part(meaning.get(passage.id)),
-            "words": _part(words.get(passage.id)),
+            "words": by_words if passage.id in meaning else 2 * by_words,
         }
         scored.append((sum(parts.values()), number, parts))
     scored.sort(key=lambda each: (-each[0], each[1]))
