@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import cast
 
 from ai_memory_integrations.backends.sqlite.connection import Reader
-from ai_memory_integrations.backends.sqlite.items import Conditions, below_namespace
+from ai_memory_integrations.backends.sqlite.item_queries import Conditions, below_namespace
 from ai_memory_integrations.ports import ItemRanking
 from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemState, Read
 

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from typing import cast
 
 from ai_memory_integrations.backends.item_rows import item_of, path_of
-from ai_memory_integrations.backends.sqlite import items
+from ai_memory_integrations.backends.sqlite import item_queries
 from ai_memory_integrations.backends.sqlite.item_index import forgotten, state_of
 from ai_memory_integrations.ports import ItemHint, ItemQuery, ItemRow
 from ai_memory_integrations.search.item_snapshot import ItemState, Ranked
@@ -174,7 +174,7 @@ class Listings:
                 found = self._page(connection, path, place.table, query, state)
                 if found is not None:
                     return found
-            with items.one_state(connection):
+            with item_queries.one_state(connection):
                 return self._refreshed_page(connection, path, place, query)
 
     def matching(self, connection: sqlite3.Connection, query: ItemQuery) -> Numbers | None:
@@ -300,10 +300,10 @@ class Listings:
             return cast("list[ItemRow]", kept)
         missing = [number for number, row in zip(numbers, kept, strict=True) if row is None]
         read: dict[int, ItemRow] = {}
-        with items.one_state(connection) as joined:
+        with item_queries.one_state(connection) as joined:
             if not joined and state_of(connection) != state:
                 return None
-            for raw in items.read_rows(connection, missing):
+            for raw in item_queries.read_rows(connection, missing):
                 row = read[raw[-1]] = item_of(raw, kept=True)
                 if keep:
                     self.rows.add(raw[-1], row, len(raw[2]))
@@ -324,7 +324,7 @@ class Listings:
             if table.worn or forgotten(connection, known.gone):
                 table = None
             else:
-                table.extend(items.fields_written(connection, prefix, tuple(table.fields), known.last))
+                table.extend(item_queries.fields_written(connection, prefix, tuple(table.fields), known.last))
                 gone = connection.execute("SELECT id FROM item_gone WHERE no > ?", (known.gone,))
                 table.bury([number for (number,) in gone])
         place.table, place.state = table, state
@@ -346,9 +346,9 @@ class Listings:
         fields = tuple(dict.fromkeys((*needed, *known)))[: max(len(needed), _FIELDS)]
         place.table = None
         if window == _ALL:
-            table, found = ItemTable(0, fields), items.fields_below(connection, query.prefix, fields)
+            table, found = ItemTable(0, fields), item_queries.fields_below(connection, query.prefix, fields)
         else:
-            found = items.fields_of_newest(connection, query.prefix, fields, window)
+            found = item_queries.fields_of_newest(connection, query.prefix, fields, window)
             newest = found.fetchall()
             table = ItemTable(newest[-1][0] if len(newest) == window else 0, fields)
             table.extend(newest[::-1])
