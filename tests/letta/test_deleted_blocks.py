@@ -79,6 +79,12 @@ def store(fake: SlowLetta, tmp_path: Path) -> Iterator[LettaStore]:
     store.close()
 
 
+def assert_only_human_is_left(store: LettaStore, fake: SlowLetta) -> None:
+    """Here and at Letta."""
+    assert labels(store) == ["human"]
+    assert fake.values() == {"human": ""}
+
+
 def begun(store: LettaStore, *specs: BlockSpec) -> None:
     """A subject whose agent is not made yet: so does one begin whose first message is kept."""
     with store.journal.transaction():
@@ -113,8 +119,7 @@ def test_a_block_that_is_deleted_while_its_agent_is_made_does_not_come_back(
         creation.go.set()
         assert deleting.result(PATIENCE)
         making.result(PATIENCE)
-    assert labels(store) == ["human"]
-    assert fake.values() == {"human": ""}
+    assert_only_human_is_left(store, fake)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -152,8 +157,7 @@ def test_a_block_that_is_deleted_while_its_agent_is_made_is_not_there_for_who_re
         creation.go.set()
         making.result(PATIENCE)
         assert deleting.result(PATIENCE)
-    assert labels(store) == ["human"]
-    assert fake.values() == {"human": ""}
+    assert_only_human_is_left(store, fake)
 
 
 def test_a_block_that_is_deleted_while_somebody_finds_its_agent_at_letta_does_not_come_back(
@@ -172,8 +176,7 @@ def test_a_block_that_is_deleted_while_somebody_finds_its_agent_at_letta_does_no
         finding.result(PATIENCE)
         making.result(PATIENCE)
         assert deleting.result(PATIENCE)
-    assert labels(store) == ["human"]
-    assert fake.values() == {"human": ""}
+    assert_only_human_is_left(store, fake)
 
 
 def test_a_block_that_is_deleted_while_it_is_sent_does_not_come_back_by_a_read(
@@ -188,8 +191,7 @@ def test_a_block_that_is_deleted_while_it_is_sent_does_not_come_back_by_a_read(
         assert labels(store) == ["human"]
         attachment.go.set()
         creating.result(PATIENCE)
-    assert labels(store) == ["human"]
-    assert fake.values() == {"human": ""}
+    assert_only_human_is_left(store, fake)
 
 
 def test_a_block_that_was_sent_and_deleted_while_somebody_read_does_not_come_back(
@@ -207,8 +209,7 @@ def test_a_block_that_was_sent_and_deleted_while_somebody_read_does_not_come_bac
             creating.result(PATIENCE)
             assert store.backend.delete_block("sarah", "notes")
         assert reading.result(PATIENCE) == ["human"]
-    assert labels(store) == ["human"]
-    assert fake.values() == {"human": ""}
+    assert_only_human_is_left(store, fake)
 
 
 def test_a_block_that_is_deleted_while_its_place_at_letta_is_found_taken_does_not_come_back(
@@ -225,5 +226,4 @@ def test_a_block_that_is_deleted_while_its_place_at_letta_is_found_taken_does_no
         assert delete_unasked(store)
         creation.go.set()
         creating.result(PATIENCE)
-    assert labels(store) == ["human"]
-    assert fake.values() == {"human": ""}
+    assert_only_human_is_left(store, fake)
