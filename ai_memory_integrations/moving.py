@@ -1,18 +1,19 @@
-"""Subjects from one memory into another, whatever each of them is kept in."""
+"""Subjects from one memory into another, whatever each of them is kept in, and the settings recorded there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ai_memory_integrations.errors import AIMemoryError, SubjectNotFoundError
+from ai_memory_integrations.recorded import same_setting
 from ai_memory_integrations.subjects import SubjectId, subject_id_of
 from ai_memory_integrations.types import Value
 
 if TYPE_CHECKING:
     from ai_memory_integrations.memory import Memory
-    from ai_memory_integrations.ports import SubjectRecords
+    from ai_memory_integrations.ports import Store, SubjectRecords
 
 State = Literal["moved", "there", "failed"]
 
@@ -28,6 +29,50 @@ class Moved(Value):
     passages: int = 0
     runs: int = 0
     error: str | None = None
+
+
+class MovedSetting(Value):
+    """What became of a setting that the source has recorded, by its name and its value there: `there` is one that the
+    target says the same of, `kept` one that it says otherwise of, as `found`, and keeps."""
+
+    name: str
+    state: Literal["moved", "there", "kept"]
+    value: Any
+    found: Any = None
+
+
+def move_settings(source: Memory, target: Memory, *, dry_run: bool = False) -> list[MovedSetting]:
+    """Record in the target what applications said of their memory in the source (`blocks=`, `learning=`), so that who
+    opens it there by its URL alone opens it as before. What became of each, by name; [] where nobody said anything.
+
+    What an application said in the target wins. With *dry_run* everything is read and nothing written.
+    """
+    wanted: Any = source._core.store.recorded_settings()
+    if not isinstance(wanted, dict) or not wanted:
+        return []
+    store = target._core.store
+    if dry_run:
+        return _settled(wanted, store)
+    with store.journal.transaction():
+        store.record_settings({})  # whoever else records waits until this is done
+        done = _settled(wanted, store)
+        if moved := {each.name: each.value for each in done if each.state == "moved"}:
+            store.record_settings(moved)
+    return done
+
+
+def _settled(wanted: dict[str, Any], store: Store) -> list[MovedSetting]:
+    found = store.recorded_settings() or {}
+    done = []
+    for name, value in sorted(wanted.items()):
+        if value is None:
+            continue
+        if found.get(name) is None:
+            done.append(MovedSetting(name=name, state="moved", value=value))
+        else:
+            state: Literal["there", "kept"] = "there" if same_setting(name, value, found[name]) else "kept"
+            done.append(MovedSetting(name=name, state=state, value=value, found=found[name]))
+    return done
 
 
 def move_subjects(

@@ -66,6 +66,18 @@ def understood(written: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, .
     return known, tuple(unknown)
 
 
+def same_setting(name: str, one: Any, other: Any) -> bool:
+    """Whether two recorded values say the same: what a later release added to one, which this one does not know, is
+    taken for a difference."""
+    if one == other:
+        return True
+    try:
+        first, second = (Recorded.model_validate({name: value}) for value in (one, other))
+    except ValidationError:
+        return False
+    return first == second
+
+
 def record(store: Store, said: Recorded) -> None:
     """Record what an application said. Nothing is written where the store has it already."""
     if not said.learns:

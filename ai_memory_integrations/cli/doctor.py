@@ -15,9 +15,10 @@ from ai_memory_integrations.backends.sqlite.examination import library
 from ai_memory_integrations.backends.urls import URL_VARIABLE
 from ai_memory_integrations.cli.place import Place
 from ai_memory_integrations.cli.screen import counted, moment, one_line
+from ai_memory_integrations.cli.settings import told
 from ai_memory_integrations.errors import DISTRIBUTION, AIMemoryError
 from ai_memory_integrations.recorded import recorded
-from ai_memory_integrations.types import Finding, LearningPolicy
+from ai_memory_integrations.types import Finding
 
 if TYPE_CHECKING:
     from ai_memory_integrations import Memory
@@ -93,12 +94,7 @@ def _contents(place: Place, *, fix: bool) -> Iterator[Finding]:
 def _settings(memory: Memory) -> Iterator[Finding]:
     """What a memory is opened with where nothing is said of it but its place."""
     said, unknown = recorded(memory._core.store)
-    parts = [] if said.blocks is None else ["blocks " + (", ".join(block.label for block in said.blocks) or "none")]
-    if isinstance(said.learning, LearningPolicy):
-        parts.append(f"learning {said.learning.mode}, in batches of {said.learning.batch}")
-    elif said.learning is not None:
-        parts.append(f"learning {said.learning}")
-    if parts:
+    if parts := told(said):
         yield Finding(level="fact", name="settings", text=f"recorded by an application: {'; '.join(parts)}")
     if unknown:
         yield Finding(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ai_memory_integrations.cli.place import Place
 from ai_memory_integrations.cli.screen import counted, print_json, safe
+from ai_memory_integrations.cli.settings import told_of
 from ai_memory_integrations.errors import ConfigurationError
-from ai_memory_integrations.moving import Moved, move_subjects
+from ai_memory_integrations.moving import Moved, MovedSetting, move_settings, move_subjects
+
+if TYPE_CHECKING:
+    from ai_memory_integrations import Memory
 
 
 def migrate(
@@ -28,20 +32,44 @@ def migrate(
 ) -> None:
     """Copy subjects from one memory to another: blocks, histories, messages, what waits to be learnt, passages.
 
+    Settings that an application recorded go along, unless subjects are named; what is recorded in the new place wins.
     The source stays as it is. It can be broken off and run again. Exit code 1 when a subject could not be moved.
     """
     here = Place.of("letta://" if source == "letta" else source, "--from")
     there = Place.of("letta://" if target == "letta" else target, "--to")
     if here.url == there.url:
         raise ConfigurationError(f"--from and --to are the same place: {here.shown}")
-    with here.open(learning="off", embedder=False) as old, there.open_or_make(learning="off", embedder=False) as new:
+    with here.open(learning="off", embedder=False) as old, _target(there, dry_run=dry_run) as new:
+        # First: whoever opens the new place while subjects still arrive finds what they shall begin with.
+        settings = [] if subject else move_settings(old, new, dry_run=dry_run)
+        if not json:
+            _show_settings(settings, dry_run=dry_run)
         done = move_subjects(old, new, subject or None, merge=merge, dry_run=dry_run, on_moved=None if json else _show)
     if json:
-        print_json({"from": here.shown, "to": there.shown, "dry_run": dry_run, "subjects": done})
+        print_json({"from": here.shown, "to": there.shown, "dry_run": dry_run, "subjects": done, "settings": settings})
     else:
         _sum_up(done, there, dry_run=dry_run)
     if any(moved.state == "failed" for moved in done):
         raise typer.Exit(1)
+
+
+def _target(there: Place, *, dry_run: bool) -> Memory:
+    """The memory to move to; a dry run makes no file."""
+    if dry_run and not there.exists:
+        from ai_memory_integrations import Memory
+
+        return Memory(":memory:", learning="off", embedder=False)
+    return there.open_or_make(learning="off", embedder=False)
+
+
+def _show_settings(settings: list[MovedSetting], *, dry_run: bool) -> None:
+    for setting in settings:
+        here, there = (safe(told_of(setting.name, value)) for value in (setting.value, setting.found))
+        if setting.state == "moved":
+            typer.echo(f"setting {'would be moved' if dry_run else 'moved'}: {here}")
+        elif setting.state == "kept":
+            told = f"not {here}" if here != there else "what differs is not in this line: see --json"
+            typer.echo(f"setting left as it is there: {there} ({told})")
 
 
 def _show(moved: Moved) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ai_memory_integrations import Memory
+from ai_memory_integrations import LearningPolicy, Memory
+from ai_memory_integrations.backends.urls import open_store
 from ai_memory_integrations.errors import SubjectNotFoundError
 from ai_memory_integrations.moving import Moved, move_subjects
 from ai_memory_integrations.transfer import export_subject
@@ -75,6 +77,101 @@ def test_a_dry_run_counts_and_writes_nothing(command: Command, team: Path, tmp_p
     assert "3 subjects would be moved to" in result.out
     with Memory(str(there)) as new:
         assert new.list_subjects() == []
+
+
+def test_a_dry_run_makes_no_file(command: Command, team: Path, tmp_path: Path) -> None:
+    there = tmp_path / "new.db"
+    before = sorted(tmp_path.iterdir())
+    assert command("migrate", "--from", team, "--to", there, "--dry-run").code == 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.fixture
+def new_place(place: str, file: Path, tmp_path: Path) -> str:
+    """A file beside the other, then a PostgreSQL schema."""
+    return str(tmp_path / "new.db") if place == str(file) else place
+
+
+def said(url: object, **options: Any) -> None:
+    """An application that says this of its memory has kept a message there."""
+    with Memory(str(url), **options) as memory:
+        memory.add_messages("sarah", [{"role": "user", "content": "Hi."}])
+
+
+def recorded_in(url: object) -> dict[str, Any] | None:
+    store = open_store(str(url))
+    found = store.recorded_settings()
+    store.close()
+    return found
+
+
+def test_recorded_settings_go_along(command: Command, team: Path, new_place: str) -> None:
+    said(team, blocks=["human", "plans"], learning=LearningPolicy(batch=20))
+    dry = command("migrate", "--from", team, "--to", new_place, "--dry-run")
+    assert "setting would be moved: blocks human, plans" in dry.out.splitlines()
+    result = command("migrate", "--from", team, "--to", new_place)
+    assert result.out.splitlines()[:2] == [
+        "setting moved: blocks human, plans",
+        "setting moved: learning background, in batches of 20",
+    ]
+    assert recorded_in(new_place) == recorded_in(team)
+    again = command("migrate", "--from", team, "--to", new_place)
+    assert (again.code, "setting " in again.out) == (0, False), "nothing differs"
+
+
+def test_what_the_new_place_has_recorded_wins_and_the_difference_is_said(
+    command: Command, team: Path, new_place: str
+) -> None:
+    said(team, blocks=["human", "plans"], learning=LearningPolicy(batch=20))
+    said(new_place, learning="inline")
+    before = recorded_in(new_place)
+    lines = [
+        "setting {}moved: blocks human, plans",
+        "setting left as it is there: learning inline (not learning background, in batches of 20)",
+    ]
+    dry = command("migrate", "--from", team, "--to", new_place, "--dry-run")
+    assert dry.out.splitlines()[:2] == [line.format("would be ") for line in lines]
+    assert recorded_in(new_place) == before
+    result = command("migrate", "--from", team, "--to", new_place)
+    assert result.out.splitlines()[:2] == [line.format("") for line in lines]
+    found = recorded_in(new_place)
+    assert found is not None
+    assert ([block["label"] for block in found["blocks"]], found["learning"]) == (["human", "plans"], "inline")
+
+
+def test_settings_that_differ_in_what_a_line_does_not_show_are_in_the_json(
+    command: Command, team: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "new.db"
+    said(team, blocks=[{"label": "plans", "limit": 100}])
+    said(there, blocks=[{"label": "plans", "limit": 200}])
+    result = command("migrate", "--from", team, "--to", there)
+    assert "setting left as it is there: blocks plans (what differs is not in this line: see --json)" in result.out
+    (setting,) = command("migrate", "--from", team, "--to", there, "--json").json["settings"]
+    assert (setting["name"], setting["state"]) == ("blocks", "kept")
+    assert (setting["value"][0]["limit"], setting["found"][0]["limit"]) == (100, 200)
+
+
+def test_settings_of_a_later_release_go_along(command: Command, team: Path, tmp_path: Path) -> None:
+    there, later = tmp_path / "new.db", {"tone": {"warm": 1}, "learning": {"mode": "background", "moon": "full"}}
+    store = open_store(str(team))
+    store.record_settings(later)
+    store.close()
+    assert "setting moved: tone" in command("migrate", "--from", team, "--to", there).out
+    assert recorded_in(there) == later
+
+
+def test_named_subjects_move_without_settings(command: Command, team: Path, tmp_path: Path) -> None:
+    there = tmp_path / "new.db"
+    said(team, blocks=["plans"])
+    assert "setting " not in command("migrate", "--from", team, "--to", there, "--subject", "bob").out
+    assert recorded_in(there) is None
+
+
+def test_where_nothing_was_said_nothing_is_recorded(command: Command, team: Path, tmp_path: Path) -> None:
+    there = tmp_path / "new.db"
+    assert command("migrate", "--from", team, "--to", there, "--json").json["settings"] == []
+    assert recorded_in(there) is None
 
 
 def test_an_unknown_subject_moves_nothing(command: Command, team: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.letta.store import LettaStore
 from ai_memory_integrations.backends.sqlite import SQLiteStore
 from ai_memory_integrations.learning.extractive import ExtractiveLearner
-from ai_memory_integrations.moving import move_subjects
+from ai_memory_integrations.moving import move_settings, move_subjects
 
 SAID = [
     {"role": "user", "content": "My name is Sarah and I love cats", "id": "m1"},
@@ -70,6 +70,16 @@ def test_a_subject_moves_to_letta_and_back_with_all_it_has(on_letta: Memory, fak
         after = known(on_letta)
         assert [each.state for each in move_subjects(on_letta, target)] == ["moved"]
         assert known(target) == after
+
+
+def test_recorded_settings_move_to_letta_and_back(on_letta: Memory, tmp_path: Path) -> None:
+    with Memory(str(tmp_path / "one.db"), blocks=["human", "plans"], embedder=False) as source:
+        source.add_messages("sarah", SAID)
+        assert [(each.name, each.state) for each in move_settings(source, on_letta)] == [("blocks", "moved")]
+        assert [(each.name, each.state) for each in move_settings(source, on_letta)] == [("blocks", "there")]
+        with a_file(tmp_path / "two.db") as target:
+            move_settings(on_letta, target)
+            assert target._core.store.recorded_settings() == source._core.store.recorded_settings()
 
 
 def test_a_subject_that_only_letta_knows_moves_as_well(on_letta: Memory, fake: FakeLetta, tmp_path: Path) -> None:
