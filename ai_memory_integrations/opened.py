@@ -3,10 +3,17 @@
 An adapter that is serialised keeps a `Place`: JSON without passwords. Where it is restored, it goes on with the memory
 that the application has open there, else with one opened by the settings that the store has recorded (see `recorded`),
 or, where it has none yet, by those of the place.
+
+Of several that are open there it goes on with the one most like what was saved: with the same learner, then the same
+embedder, then one that learns or does not as it did; of those alike with the one opened last. So nothing is learnt by a
+model that the conversation was not learnt by, or not learnt at all, because a second memory happens to be open for
+another purpose; and whoever opens a memory afresh, as a reloaded module does, goes on with the new one. None that is
+open is refused: who opens one there with another learner than before means it to be used.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
@@ -25,6 +32,7 @@ from ai_memory_integrations.types import BlockSpec, LearningMode, LearningPolicy
 
 if TYPE_CHECKING:
     from ai_memory_integrations.backends.postgres.address import Address
+    from ai_memory_integrations.core import Settings
     from ai_memory_integrations.memory import Memory
 
 logger = logging.getLogger("ai_memory_integrations")
@@ -59,7 +67,9 @@ class Place(Value):
         return {**{name: value for name, value in others.items() if name not in left_out}, **known}
 
 
-_memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+_numbers = itertools.count(1)
+_memories: weakref.WeakKeyDictionary[Memory, int] = weakref.WeakKeyDictionary()
+"""Each with its number, in the order they were opened in."""
 
 
 class _Opening:
@@ -84,7 +94,7 @@ _opening = _Opening()
 
 def remember(memory: Memory) -> None:
     """Let `reopened` find *memory* for as long as it lives and is open."""
-    _memories.add(memory)
+    _memories[memory] = next(_numbers)
 
 
 def place_of(memory: Memory) -> Place:
@@ -103,14 +113,26 @@ def place_of(memory: Memory) -> Place:
             "memory in ':memory:' ends with this process and cannot be opened again: pass a file, such as "
             "Memory('memory.db'), where it shall be serialised"
         )
-    embedder = settings.embedder
     return Place(
         url=_without_secret(url),
         blocks=settings.blocks,
         learning=settings.learning,
-        learner=None if settings.learner is None else memory._core.learner.name,
-        embedder=None if embedder is None else "" if embedder is False else str(embedder.name),
+        learner=_learner(memory),
+        embedder=_embedder(memory),
     )
+
+
+def _learner(memory: Memory) -> str | None:
+    return None if memory._core.settings.learner is None else memory._core.learner.name
+
+
+def _embedder(memory: Memory) -> str | None:
+    embedder = memory._core.settings.embedder
+    return None if embedder is None else "" if embedder is False else str(getattr(embedder, "name", embedder))
+
+
+def _learns(settings: Place | Settings) -> bool:
+    return Recorded(learning=settings.learning).learns
 
 
 def default_place() -> Place:
@@ -119,7 +141,8 @@ def default_place() -> Place:
 
 
 def reopened(place: Place) -> Memory:
-    """The memory that is open there in this process, else one opened by the settings that its store has recorded.
+    """The memory that is open there in this process, of several the one most like *place* and of those alike the one
+    opened last; else one opened by the settings that its store has recorded.
 
     What these leave open is as *place* has it. A password is taken from `AI_MEMORY_URL` where that names the same
     place. Nothing is read yet.
@@ -128,7 +151,7 @@ def reopened(place: Place) -> Memory:
     """
     address = _address(place.url)
     with _opening.lock:
-        found = _open_one(address, place.learner)
+        found = _open_one(address, place)
         return _opened(place, address) if found is None else found
 
 
@@ -154,21 +177,27 @@ def _opened(place: Place, address: str | None) -> Memory:
     return memory
 
 
-def _open_one(address: str | None, learner: str | None) -> Memory | None:
-    """With several, the one with the learner that was used."""
+def _open_one(address: str | None, place: Place) -> Memory | None:
     if address is None:
         return None
-    found = [memory for memory in _living() if _is_at(memory, address)]
-    for memory in found:
-        if memory._core.settings.learner is not None and memory._core.learner.name == learner:
-            return memory
-    return found[0] if found else None
+    found = [(number, memory) for number, memory in _living() if _is_at(memory, address)]
+
+    def likeness(each: tuple[int, Memory]) -> tuple[bool, bool, bool, int]:
+        number, memory = each
+        return (
+            _learner(memory) == place.learner,
+            _embedder(memory) == place.embedder,
+            _learns(memory._core.settings) == _learns(place),
+            number,
+        )
+
+    return max(found, key=likeness)[1] if found else None
 
 
-def _living() -> list[Memory]:
+def _living() -> list[tuple[int, Memory]]:
     while True:
         try:
-            return list(_memories)
+            return [(number, memory) for memory, number in _memories.items()]
         except RuntimeError:  # another thread opened one meanwhile
             continue
 

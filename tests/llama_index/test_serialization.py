@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -19,11 +21,12 @@ from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
 from patience import PATIENCE
 
-from ai_memory_integrations import LearningPolicy, Memory
+from ai_memory_integrations import Edit, LearningPolicy, Memory
 from ai_memory_integrations.backends import urls
 from ai_memory_integrations.errors import ConfigurationError
 from ai_memory_integrations.llama_index import CoreMemory
 from ai_memory_integrations.opened import Place, place_of, reopened
+from ai_memory_integrations.search.embedders import embedder_from_callable
 from ai_memory_integrations.testing import ScriptedLLM
 
 CHILD = """
@@ -48,6 +51,10 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def learn_nothing(blocks: object, messages: object) -> list[Edit]:
+    return []
 
 
 def restored(memory: CoreMemory) -> CoreMemory:
@@ -406,6 +413,47 @@ def test_a_learner_of_the_application_s_own_must_be_there_before_the_memory_is_u
         Memory(str(tmp_path / "m.db"), learner=learner) as open_again,  # type: ignore[arg-type]
     ):
         assert CoreMemory.from_dict(data).memory is open_again
+
+
+def test_of_several_open_memories_what_is_restored_takes_the_one_opened_last(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.db")
+    with Memory(path) as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+        for _ in range(20):  # by chance it would be another one
+            with Memory(path) as second, Memory(path) as third:
+                assert CoreMemory.from_dict(json.loads(text)).memory is third
+                third.close()
+                assert CoreMemory.from_dict(json.loads(text)).memory is second
+        assert CoreMemory.from_dict(json.loads(text)).memory is memory
+
+
+LIKE: dict[str, dict[str, Any]] = {
+    "no learner named": {},
+    "a learner": {"learner": learn_nothing},
+    "no embedder": {"embedder": False},
+    "an embedder": {"embedder": embedder_from_callable(lambda texts: [[1.0] for _ in texts], name="one", dimension=1)},
+    "that does not learn": {"learning": "off"},
+}
+
+
+@pytest.mark.parametrize("saved", LIKE)
+def test_of_several_open_memories_what_is_restored_takes_the_one_like_what_was_saved(
+    tmp_path: Path, saved: str
+) -> None:
+    path = str(tmp_path / "m.db")
+    with Memory(path, **LIKE[saved]) as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+    with ExitStack() as several:
+        opened = {name: several.enter_context(Memory(path, **options)) for name, options in LIKE.items()}
+        assert CoreMemory.from_dict(json.loads(text)).memory is opened[saved]
+
+
+def test_a_memory_with_another_learner_is_used_where_no_other_is_open(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.db")
+    with Memory(path, embedder=False) as memory:
+        text = json.dumps(CoreMemory.from_defaults(memory, "sarah").to_dict())
+    with Memory(path, learner=learn_nothing) as memory:
+        assert CoreMemory.from_dict(json.loads(text)).memory is memory
 
 
 def test_a_closed_memory_is_not_taken_for_an_open_one(tmp_path: Path) -> None:
