@@ -22,6 +22,7 @@ from ai_memory_integrations.langchain_messages import once, role_of, to_langchai
 from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.prompt import render_blocks
 from ai_memory_integrations.subjects import SubjectSource, check_source, literal
+from ai_memory_integrations.tool_results import with_results
 from ai_memory_integrations.types import DEFAULT_THREAD, Message
 
 _UNNAMED = "_langchain_unnamed"
@@ -66,7 +67,11 @@ class CoreMemoryChatMessageHistory(BaseChatMessageHistory):
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # LangChain declares a plain attribute
-        """The thread, oldest first; a list of the caller's own."""
+        """The thread, oldest first; a list of the caller's own.
+
+        A tool call that was not answered before the conversation went on is followed by a `ToolMessage` that says so,
+        because providers refuse one without.
+        """
         if self._shown is not None:
             return list(self._shown)
         shown = self._read()
@@ -108,7 +113,8 @@ class CoreMemoryChatMessageHistory(BaseChatMessageHistory):
 
     def _read(self) -> list[BaseMessage]:
         limit = None if self._window is None else self._window + 1
-        whole = list(map(_restored, self.memory.list_messages(self.subject_id, self.thread_id, limit)))
+        kept = self.memory.list_messages(self.subject_id, self.thread_id, limit)
+        whole = [_restored(message) for message in with_results(kept)]
         shown = whole if self._window is None else whole[-self._window :]
         if self._max_tokens is not None:
             shown = trim_messages(shown, max_tokens=self._max_tokens, token_counter=count_tokens_approximately)

@@ -35,6 +35,7 @@ from ai_memory_integrations.outbox import Outbox
 from ai_memory_integrations.prompt import render_blocks, render_passages
 from ai_memory_integrations.recalling import recalled
 from ai_memory_integrations.subjects import SubjectSource
+from ai_memory_integrations.tool_results import with_results
 from ai_memory_integrations.types import DEFAULT_THREAD, Message, Passage
 
 logger = logging.getLogger("ai_memory_integrations")
@@ -165,9 +166,10 @@ class CoreMemory(BaseMemory):
         """What a model is given, oldest first; [] where nothing was said and nothing is known.
 
         *input* is what to recall passages for, by default what the user said last. *initial_token_count* is what the
-        prompt holds already.
+        prompt holds already. A tool call that was not answered before the conversation went on has a result that
+        says so, because providers refuse one without; `get_all` has what was put.
         """
-        items = self._items()
+        items = self._items(_text(input))
         said = next((item.message for item in reversed(items) if item.role == "user"), None)
         budget = self.token_limit - initial_token_count
         blocks, passages = self._remembered(items, said, _text(input), budget)
@@ -191,13 +193,16 @@ class CoreMemory(BaseMemory):
         """`get_all`, awaited."""
         return await self._run(self.get_all)
 
-    def _items(self) -> list[Item[Message]]:
-        """All system messages, and the newest others: more than fit, or all there are."""
+    def _items(self, asked: str | None) -> list[Item[Message]]:
+        """All system messages, and the newest others: more than fit, or all there are. Where *asked* was not said yet
+        the last turn is over: chat engines ask before they put it."""
         state = self._state
         with state.outages.passing("the conversation was not read", self.on_error):
             state.history = self._read()
         known = {message.id for message in state.history}
-        messages = [*state.history, *(message for message in self._waiting() if message.id not in known)]
+        kept = [*state.history, *(message for message in self._waiting() if message.id not in known)]
+        said_last = next((message.text for message in reversed(kept) if message.role == "user"), None)
+        messages = with_results(kept, over=bool(asked) and readable(asked or "") != said_last)
         state.costs = {message.id: self._cost(message) for message in messages}
         return [Item(message, message.role, state.costs[message.id]) for message in messages]
 

@@ -209,13 +209,14 @@ def _dumped(message: ChatMessage) -> Metadata:
 
 def _plain(said: ChatMessage) -> Message:
     texts = [block for block in said.blocks if isinstance(block, TextBlock)]
+    calls = [_call(block) for block in said.blocks if isinstance(block, ToolCallBlock)]
     parts = [part for block in said.blocks if (part := _part(block)) is not None]
     kwargs = said.additional_kwargs
     return Message.model_validate(
         {
             "role": _ROLES[said.role],
             "content": "\n".join(block.text for block in texts) if len(parts) == len(texts) < 2 else parts,
-            "tool_calls": [_call(block) for block in said.blocks if isinstance(block, ToolCallBlock)],
+            "tool_calls": calls or _older_calls(kwargs),
             "tool_call_id": _text_in(kwargs, "tool_call_id"),
             "name": _text_in(kwargs, "name"),
         }
@@ -236,6 +237,12 @@ def _part(block: ContentBlock) -> dict[str, Any] | None:
 
 def _call(block: ToolCallBlock) -> dict[str, Any]:
     return {"id": block.tool_call_id, "name": block.tool_name, "args": block.tool_kwargs}
+
+
+def _older_calls(kwargs: Metadata) -> list[dict[str, Any]]:
+    """Calls as OpenAI has them, where integrations kept them before there were blocks for them."""
+    calls = kwargs.get("tool_calls")
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
 
 
 def _text_in(kwargs: Metadata, key: str) -> str | None:

@@ -27,6 +27,7 @@ from ai_memory_integrations.langchain import (
     chat_history_fields,
 )
 from ai_memory_integrations.testing import ScriptedChatModel
+from ai_memory_integrations.tool_results import NO_RESULT
 
 # LangChain has deprecated these chains and says so whenever one is made: that is its business, and served on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:RunnableWithMessageHistory is deprecated")
@@ -123,6 +124,44 @@ def test_a_window_begins_with_a_users_message_and_never_with_a_tools_result(
     assert window(6)[0] == RICH[1]
     assert window(4) == [HumanMessage("And this?"), AIMessage("A dog.")]
     assert window(1) == [AIMessage("A dog.")]
+
+
+def calling(*ids: str) -> AIMessage:
+    return AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": each, "type": "tool_call"} for each in ids])
+
+
+def test_a_call_that_was_not_answered_when_the_user_went_on_has_a_result_that_says_so(
+    way: str, history: CoreMemoryChatMessageHistory
+) -> None:
+    add(way, history, HumanMessage("Look."), calling("c1", "c2"), ToolMessage("a cat", tool_call_id="c2"))
+    add(way, history, HumanMessage("Well?"), AIMessage("A cat."))
+    ask, both, one, none, more, _ = shown(way, history)
+    assert [each.content for each in (ask, one, more)] == ["Look.", "a cat", "Well?"]
+    assert both == calling("c1", "c2")
+    assert isinstance(none, ToolMessage)
+    assert (none.tool_call_id, none.content) == ("c1", NO_RESULT)
+
+
+def test_a_call_that_is_under_way_is_left_to_who_answers_it(way: str, history: CoreMemoryChatMessageHistory) -> None:
+    under_way = [HumanMessage("Look."), calling("c1", "c2"), ToolMessage("a cat", tool_call_id="c1")]
+    add(way, history, *under_way)
+    assert shown(way, history) == under_way
+
+
+def test_a_chain_goes_on_where_a_call_was_not_answered(memory: Memory) -> None:
+    factory = chat_history_factory(memory)
+    with_history = RunnableWithMessageHistory(
+        ScriptedChatModel(["Fine.", "Again."]),
+        factory,
+        history_factory_config=factory.fields,
+    )
+    config: Any = {"configurable": {"user_id": "sarah", "session_id": "t1"}}
+    history = factory("sarah", "t1")
+    history.add_messages([HumanMessage("Look."), calling("c1"), HumanMessage("Well?"), AIMessage("Hm.")])
+    with_history.invoke([HumanMessage("And?")], config)
+    with_history.invoke([HumanMessage("More?")], config)
+    kept = [message.text for message in memory.list_messages(history.subject_id, "t1")]
+    assert kept == ["Look.", "", "Well?", "Hm.", "And?", "Fine.", "More?", "Again."], "each once, what is told never"
 
 
 def test_a_window_of_tokens_keeps_the_newest_that_fit(way: str, memory: Memory) -> None:
