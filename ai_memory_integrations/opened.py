@@ -180,25 +180,27 @@ def _opened(place: Place, address: str | None) -> Memory:
 def _open_one(address: str | None, place: Place) -> Memory | None:
     if address is None:
         return None
-    found = [(number, memory) for number, memory in _living() if _is_at(memory, address)]
-
-    def likeness(each: tuple[int, Memory]) -> tuple[bool, bool, bool, int]:
-        number, memory = each
-        return (
-            _learner(memory) == place.learner,
-            _embedder(memory) == place.embedder,
-            _learns(memory._core.settings) == _learns(place),
-            number,
-        )
-
-    return max(found, key=likeness)[1] if found else None
+    found: Memory | None = None
+    for memory in _living():
+        if _is_at(memory, address) and (found is None or _likeness(memory, place) >= _likeness(found, place)):
+            found = memory
+    return found
 
 
-def _living() -> list[tuple[int, Memory]]:
+def _likeness(memory: Memory, place: Place) -> tuple[bool, bool, bool]:
+    return (
+        _learner(memory) == place.learner,
+        _embedder(memory) == place.embedder,
+        _learns(memory._core.settings) == _learns(place),
+    )
+
+
+def _living() -> list[Memory]:
+    """In the order they were opened in."""
     while True:
         try:
-            return [(number, memory) for memory, number in _memories.items()]
-        except RuntimeError:  # another thread opened one meanwhile
+            return sorted(_memories, key=_memories.__getitem__)
+        except (RuntimeError, KeyError):  # another thread opened one meanwhile, or let one go
             continue
 
 
