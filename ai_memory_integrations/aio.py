@@ -92,6 +92,7 @@ class AsyncMemory:
     append_memory = _awaited(Memory.append_memory)
     replace_memory = _awaited(Memory.replace_memory)
     memory_history = _awaited(Memory.memory_history)
+    prune_history = _awaited(Memory.prune_history)
     restore_memory = _awaited(Memory.restore_memory)
 
     initialize_user_memory = _awaited(Memory.initialize_user_memory)

@@ -205,6 +205,16 @@ class Claim:
     messages: tuple[Message, ...]
 
 
+@dataclass(frozen=True)
+class HistorySize:
+    """How many blocks there are, their versions with the characters in them, and when the oldest was written."""
+
+    blocks: int
+    versions: int
+    characters: int
+    oldest: datetime | None
+
+
 class Journal(Protocol):
     """What was said and what is still to be learnt. `docs/explanation/journal.md` draws the states."""
 
@@ -378,6 +388,18 @@ class Journal(Protocol):
         ...
 
     def stats(self) -> Stats: ...
+
+    def prune_history(
+        self, subject_id: str | None = None, *, keep: int = 1, before: datetime | None = None, dry_run: bool = False
+    ) -> int:
+        """Remove versions of blocks of a subject, or of all: those beyond the newest *keep* of a block that were
+        written before *before*; how many. The current one stays, and what a memory kept elsewhere goes on from.
+
+        Each subject's go whole or not at all. With *dry_run* they are counted.
+        """
+        ...
+
+    def history_size(self) -> HistorySize: ...
 
     def close(self) -> None: ...
 

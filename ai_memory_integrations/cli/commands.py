@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, TextIO, cast
@@ -386,6 +387,36 @@ def forget(
         )
     for kept in receipt.kept:
         typer.echo(f"kept: {safe(kept)}")
+
+
+@app.command()
+def prune(
+    context: typer.Context,
+    subject: Annotated[str | None, typer.Argument(metavar="[SUBJECT]", help="Only of this subject.")] = None,
+    keep: Annotated[
+        int | None, typer.Option("--keep", min=1, metavar="N", help="The newest N versions of each block stay.")
+    ] = None,
+    days: Annotated[
+        float | None, typer.Option("--days", min=0, metavar="N", help="The versions of the last N days stay.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, remove nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove old versions of blocks. A version stays for either reason; the current one always does."""
+    with _place(context).open(subject_id=subject, learning="off", embedder=False) as memory:
+        if subject is not None and memory.get_memory_agent_id() is None:
+            raise SubjectNotFoundError(subject)
+        try:
+            before = None if days is None else datetime.now(UTC) - timedelta(days=days)
+        except (OverflowError, ValueError):
+            raise typer.BadParameter(f"{days:g} days ago there were no dates", param_hint="--days") from None
+        if keep is None and before is None:
+            raise typer.BadParameter("say which versions stay: --keep, --days or both")
+        removed = memory.prune_history(keep=keep, before=before, dry_run=dry_run)
+    if json:
+        print_json({"versions": removed, "dry_run": dry_run})
+    else:
+        typer.echo(f"{counted(removed, 'version')} {'would be ' if dry_run else ''}removed")
 
 
 @app.command()

@@ -84,11 +84,20 @@ def _contents(place: Place, *, fix: bool) -> Iterator[Finding]:
         return
     with place.open(learning="off") as memory:
         yield from memory._core.store.examine(fix=fix)
+        yield from _history(memory)
         yield from _settings(memory)
         yield from _waiting(memory)
         yield from _failed(memory)
         if memory._core.store.vectors is not None:
             yield from _embedder(memory)
+
+
+def _history(memory: Memory) -> Iterator[Finding]:
+    """What `ai-memory prune` could make less."""
+    size = memory._core.store.journal.history_size()
+    since = "" if size.oldest is None else f", the oldest of {moment(size.oldest)}"
+    text = f"{counted(size.versions, 'version')} of {counted(size.blocks, 'block')}"
+    yield Finding(level="fact", name="history", text=f"{text}, {counted(size.characters, 'character')}{since}")
 
 
 def _settings(memory: Memory) -> Iterator[Finding]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
-from ai_memory_integrations.door import check_actor, check_count, check_label, check_limit, check_text
+from ai_memory_integrations.door import aware, check_actor, check_count, check_label, check_limit, check_text
 from ai_memory_integrations.errors import (
     BlockNotFoundError,
     InvalidInputError,
@@ -130,6 +131,33 @@ class BlockMethods(Bound):
     def memory_history(self, label: str, subject_id: SubjectId | None = None) -> list[BlockVersion]:
         """The versions of a block, oldest first, with who wrote each, when and why; [] when it is missing."""
         return self._core.store.backend.block_history(self._subject(subject_id), check_label(label))
+
+    def prune_history(
+        self,
+        subject_id: SubjectId | None = None,
+        *,
+        keep: int | None = None,
+        before: datetime | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Remove old versions of blocks, of the subject given or bound, else of all; how many. Nothing else removes
+        any, but what deletes a block or a subject.
+
+        The newest *keep* of each block stay (the current one always), and those written since *before*; given both, a
+        version stays for either reason. Versions keep their numbers. On Letta those stay as well that what is not yet
+        the same in both places goes on from. With *dry_run* nothing is removed.
+
+        Raises: InvalidInputError when neither is given, or *before* has no zone.
+        """
+        if keep is None and before is None:
+            raise InvalidInputError("nothing says which versions stay: pass keep=, before= or both")
+        subject = self._bound if subject_id is None else self._subject(subject_id)
+        return self._core.store.journal.prune_history(
+            subject,
+            keep=1 if keep is None else check_count(keep, "keep", least=1),
+            before=None if before is None else aware(before, "before"),
+            dry_run=dry_run,
+        )
 
     def restore_memory(self, label: str, version: int, subject_id: SubjectId | None = None) -> Block:
         """The block with the value it had at *version*, as a new version.

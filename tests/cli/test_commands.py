@@ -207,6 +207,29 @@ def test_doctor_says_that_a_letta_key_is_not_used(
     assert "LETTA_API_KEY" not in command("doctor").out
 
 
+def test_prune_removes_old_versions_and_doctor_says_how_much_there_is(command: Command, file: Path) -> None:
+    def versions() -> str:
+        report = " ".join(command("--url", file, "doctor").out.split())
+        return next(part for part in report.split("history ")[1:] if "versions of" in part).partition(" blocks")[0]
+
+    assert versions() == "6 versions of 2"
+    assert command("--url", file, "prune", "--keep", "2", "--dry-run").out == "2 versions would be removed\n"
+    assert command("--url", file, "prune", "--days", "1").out == "0 versions removed\n"
+    assert command("--url", file, "prune", "sarah", "--keep", "2", "--days", "0", "--json").json == {
+        "versions": 2,
+        "dry_run": False,
+    }
+    assert command("--url", file, "prune", "--days", "0").out == "2 versions removed\n"
+    assert versions() == "2 versions of 2"
+
+
+def test_prune_has_to_know_what_stays(command: Command, file: Path) -> None:
+    for wrong in ([], ["--keep", "0"], ["--days", "1e99"], ["--days", "nan"]):
+        assert command("--url", file, "prune", *wrong).code == 2
+    unknown = command("--url", file, "prune", "nobody", "--keep", "1")
+    assert (unknown.code, "nobody" in unknown.err) == (1, True)
+
+
 def test_doctor_says_what_an_application_recorded(command: Command, tmp_path: Path) -> None:
     url = str(tmp_path / "m.db")
     with Memory(url, blocks=["human", "plans"], learning=LearningPolicy(batch=20)) as memory:

@@ -109,6 +109,21 @@ class TestAnEditAtLetta:
         assert there(letta_client, agent)["human"] == block.value
         assert [actor for actor, _ in history(store)] == ["application"] * 3 + ["agent", "application"]
 
+    def test_while_a_change_waits_here_keeps_both_although_old_versions_were_removed(
+        self, store: LettaStore, letta_client: Letta, letta_proxy: Proxy
+    ) -> None:
+        agent = sarah(store)
+        store.backend.write_block("sarah", "human", "likes cats\nlives in Rome")
+        with letta_proxy.down():
+            for city in ("Paris", "Berlin"):
+                store.backend.write_block("sarah", "human", f"likes cats\nlives in {city}")
+            assert store.journal.prune_history() == 2
+        edit(letta_client, agent, "likes cats\nlives in Rome\nplays chess")
+        (block,) = store.backend.list_blocks("sarah")
+        assert block.value == "likes cats\nlives in Berlin\nplays chess"
+        assert store.journal.prune_history() == 3
+        assert history(store) == [("application", block.value)]
+
     def test_of_a_block_that_is_not_known_here_brings_it(self, store: LettaStore, letta_client: Letta) -> None:
         agent = sarah(store)
         for label, value in (("persona", "kind"), ("no label/of ours", "left alone")):

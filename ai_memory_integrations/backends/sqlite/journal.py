@@ -1,4 +1,4 @@
-"""The journal in SQLite: `messages` and `runs` in one."""
+"""The journal in SQLite: `messages`, `runs` and `history` in one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.journal_rows import WAITING
 from ai_memory_integrations.backends.sqlite.connection import Database
+from ai_memory_integrations.backends.sqlite.history import History
 from ai_memory_integrations.backends.sqlite.messages import Messages
 from ai_memory_integrations.backends.sqlite.runs import Runs
 from ai_memory_integrations.ports import Journal
 from ai_memory_integrations.types import Stats
 
 
-class SQLiteJournal(Messages, Runs, Journal):
+class SQLiteJournal(Messages, Runs, History, Journal):
     """`Journal` over one `Database`; what each verb means is said in `ports.Journal`."""
 
     def __init__(self, database: Database) -> None:

@@ -28,6 +28,32 @@ class JournalContract:
             store.backend.create_subject(subject, [BlockSpec(label="human")])
         return store.journal
 
+    # the history of blocks
+
+    def test_old_versions_go_but_the_newest_and_the_current_one(self, journal: Journal, store: Store) -> None:
+        for number in range(5):
+            store.backend.write_block("sarah", "human", f"{number}")
+        store.backend.write_block("bob", "human", "one")
+        assert journal.history_size().versions == 8
+        assert journal.prune_history("sarah", keep=2, dry_run=True) == 4
+        assert journal.prune_history("sarah", keep=2) == 4
+        assert [each.version for each in store.backend.block_history("sarah", "human")] == [5, 6]
+        assert journal.prune_history() == 2
+        assert [each.value for each in store.backend.block_history("bob", "human")] == ["one"]
+        assert store.backend.write_block("sarah", "human", "on").version == 7
+        size = journal.history_size()
+        assert (size.blocks, size.versions, size.characters) == (2, 3, 6)
+        assert journal.prune_history("nobody") == 0
+
+    def test_versions_since_a_moment_stay(self, journal: Journal, store: Store) -> None:
+        for number in range(3):
+            store.backend.write_block("sarah", "human", f"{number}")
+        third = store.backend.block_history("sarah", "human")[2]
+        assert journal.prune_history("sarah", before=third.created_at) == 2
+        assert [each.version for each in store.backend.block_history("sarah", "human")] == [3, 4]
+        assert journal.prune_history("sarah", before=datetime(9000, 1, 1, tzinfo=UTC), keep=2) == 0
+        assert journal.history_size().oldest is not None
+
     # transactions
 
     def test_what_waits_for_a_commit_is_called_in_order_once_it_is_there(self, journal: Journal) -> None:
