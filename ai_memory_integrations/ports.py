@@ -452,7 +452,7 @@ class ItemRow(NamedTuple):
 
 @dataclass(frozen=True)
 class ItemPut:
-    """A write; `value` None deletes.
+    """A write; `value` None deletes. It is made of what JSON has, and the store's own from then on: nobody changes it.
 
     `terms` (see `search.text.terms_of`) and `vectors` (see `search.item_snapshot.packed`) are what a search compares,
     `embedder` says whose vectors they are.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ai_memory_integrations.errors import InvalidInputError
 from ai_memory_integrations.ports import ItemRanking
 from ai_memory_integrations.search.columns import Column
+from ai_memory_integrations.search.item_state import ItemState
 from ai_memory_integrations.search.postings import Postings
 from ai_memory_integrations.search.scoring import WEIGHTS, Mask, Scores, bm25, norms, stretch
 from ai_memory_integrations.search.snapshot import unit_rows
@@ -30,16 +31,6 @@ class IndexedItem(NamedTuple):
     id: int
     terms: bytes
     vectors: bytes
-
-
-class ItemState(NamedTuple):
-    """How far a snapshot is: the last item ever written and the last deletion ever made in the store."""
-
-    last: int
-    gone: int
-
-    def older_than(self, other: ItemState) -> bool:
-        return self.last < other.last or self.gone < other.gone
 
 
 @dataclass(frozen=True, slots=True)

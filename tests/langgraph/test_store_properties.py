@@ -15,7 +15,8 @@ from ai_memory_integrations import Memory
 from ai_memory_integrations.langgraph import CoreMemoryStore
 from ai_memory_integrations.langgraph.filters import accepting
 from ai_memory_integrations.ports import ItemRanking
-from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemSnapshot, ItemState, Ordered, packed
+from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemSnapshot, Ordered, packed
+from ai_memory_integrations.search.item_state import ItemState
 from ai_memory_integrations.search.text import terms_of
 from ai_memory_integrations.testing.contracts.item_store import WordEmbeddings
 

@@ -6,7 +6,8 @@ from ai_memory_integrations.backends.item_rows import bounds
 from ai_memory_integrations.backends.postgres.connection import Database
 from ai_memory_integrations.backends.postgres.session import Session
 from ai_memory_integrations.ports import ItemRanking
-from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemState, Read
+from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, Read
+from ai_memory_integrations.search.item_state import ItemState
 
 
 def reader(database: Database, session: Session, prefix: tuple[str, ...], ranking: ItemRanking) -> Read:

@@ -82,6 +82,7 @@ class Database:
         self._depth = 0
         self._owner: int | None = None
         self._after_commit = _AfterCommit()
+        self._on_commit: list[Callable[[], None]] = []  # of the one transaction that is under way
         self._closed = False
         # What is kept of the file from one read to the next. A forked child makes its own: a thread of its parent may
         # have held a lock in it.
@@ -170,6 +171,11 @@ class Database:
         else:
             call()
 
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Have *call* made as soon as the transaction under way is committed and before the next one begins, so in the
+        order of the commits; never for a part that is undone. It must neither wait nor fail."""
+        self._on_commit.append(call)
+
     @contextmanager
     def _joined(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _translated(self.path):
@@ -177,6 +183,8 @@ class Database:
             depth, owner = self._depth, threading.get_ident()
             if depth == 0:
                 self._undo(connection, 0)
+                self._on_commit = []
+            asked = len(self._on_commit)
             # Ctrl-C may come between any two calls: whatever was begun is undone, and what is counted is set back.
             try:
                 self._depth, self._owner = depth + 1, owner
@@ -184,10 +192,15 @@ class Database:
                 yield connection
                 connection.execute(f"RELEASE joined{depth}" if depth else "COMMIT")
             except BaseException:
+                del self._on_commit[asked:]
                 self._undo(connection, depth)
                 raise
             finally:
                 self._depth, self._owner = depth, owner if depth else None
+            if depth == 0:
+                calls, self._on_commit = self._on_commit, []
+                for call in calls:
+                    call()
 
     def _undo(self, connection: sqlite3.Connection, depth: int) -> None:
         """Undo what was begun at *depth*, if anything was: an interrupted call may not have come so far."""

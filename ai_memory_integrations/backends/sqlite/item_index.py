@@ -6,10 +6,11 @@ import sqlite3
 from operator import itemgetter
 from typing import cast
 
-from ai_memory_integrations.backends.sqlite.connection import Reader
 from ai_memory_integrations.backends.sqlite.item_queries import Conditions, below_namespace
+from ai_memory_integrations.backends.sqlite.item_state import forgotten, state_of
 from ai_memory_integrations.ports import ItemRanking
-from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, ItemState, Read
+from ai_memory_integrations.search.item_snapshot import IndexedItem, ItemDelta, Read
+from ai_memory_integrations.search.item_state import ItemState
 
 
 def reader(connection: sqlite3.Connection, prefix: tuple[str, ...], ranking: ItemRanking) -> Read:
@@ -31,34 +32,6 @@ def reader(connection: sqlite3.Connection, prefix: tuple[str, ...], ranking: Ite
         return ItemDelta(state, reset=False, items=items, gone=[number for (number,) in gone])
 
     return read
-
-
-def state_of(connection: sqlite3.Connection) -> ItemState:
-    if not isinstance(connection, Reader):
-        return _state_of(connection)
-    # SQLite knows of itself whether anybody wrote: asked for that alone it reads no table.
-    version: int = connection.execute("PRAGMA data_version").fetchone()[0]
-    if connection.noted is None or connection.noted[0] != version:
-        # In this order: what is written in between changes the version, and is read again next time.
-        connection.noted = version, _state_of(connection)
-    state: ItemState = connection.noted[1]
-    return state
-
-
-def _state_of(connection: sqlite3.Connection) -> ItemState:
-    return ItemState(*connection.execute(_STATE).fetchone())
-
-
-_STATE = (
-    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'item'), 0), "
-    "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'item_gone'), 0)"
-)
-
-
-def forgotten(connection: sqlite3.Connection, gone: int) -> bool:
-    """Whether deletions after this one, the last known, are no longer kept."""
-    first = connection.execute("SELECT min(no) FROM item_gone").fetchone()[0]
-    return first is not None and first > gone + 1
 
 
 def _indexed(connection: sqlite3.Connection, below: Conditions, ranking: ItemRanking, after: int) -> list[IndexedItem]:

@@ -2,123 +2,53 @@
 
 An item keeps its number as long as nothing of it but its expiry changes, so a row once read needs no second look: only
 which numbers there are is asked anew. `sqlite_sequence` tells by one short read whether anybody, in whatever process,
-wrote or deleted an item since; what changed is then read as a delta.
+wrote or deleted an item since; what changed is then read as a delta. What this process wrote itself it has heard of:
+as long as nobody else writes, nothing is read again.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import cast
+from typing import Any, cast
 
 from ai_memory_integrations.backends.item_rows import item_of, path_of
 from ai_memory_integrations.backends.sqlite import item_queries
-from ai_memory_integrations.backends.sqlite.item_index import forgotten, state_of
+from ai_memory_integrations.backends.sqlite.item_state import forgotten, state_of
+from ai_memory_integrations.backends.sqlite.kept_rows import MAX_BYTES, Found, ItemChange, KeptRows
 from ai_memory_integrations.ports import ItemHint, ItemQuery, ItemRow
-from ai_memory_integrations.search.item_snapshot import ItemState, Ranked
+from ai_memory_integrations.search.item_snapshot import Ranked
+from ai_memory_integrations.search.item_state import ItemState
 from ai_memory_integrations.search.item_table import ItemTable, Numbers, Path, newest_first
 
-MAX_BYTES = 64 * 1024 * 1024
 MAX_PLACES = 4_096
 _WINDOW = 1_024
 _ALL = -1
+_ALONE = -1
 _PIECE = 10_000
 _FIELDS = 8
 _PATIENCE = 3
 _ASKED = 64
 _KEPT_PER_SEARCH = 2_000
-_PAGES = 1_000
-_PAGE_ROWS = 50
 _PLACE_BYTES = 500
-_ROW_BYTES = 700
-_BYTES_PER_CHARACTER = 4
-
-Found = list[tuple[ItemRow, float | None]]
-Page = tuple[bytes, int, int]
-"""The path of a namespace, an offset and a limit."""
-
-
-class KeptRows:
-    """Items by their numbers, in about *max_bytes*: what was not asked for lately goes first. And pages of them: these
-    go as soon as any row does, so that no row outlives the others in them.
-    """
-
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._max_bytes = max_bytes // 2
-        self._lock = threading.Lock()
-        self._young: dict[int, tuple[ItemRow, int]] = {}
-        self._old: dict[int, tuple[ItemRow, int]] = {}
-        self._pages: dict[Page, tuple[ItemState, Found]] = {}
-        self._nbytes = 0
-        self._gone = 0
-
-    def known(self, numbers: Sequence[int]) -> list[ItemRow | None]:
-        """What is kept of some items, in their order."""
-        young = self._young
-        try:
-            return [young[number][0] for number in numbers]
-        except KeyError:
-            return [self._get(number) for number in numbers]
-
-    def _get(self, number: int) -> ItemRow | None:
-        kept = self._young.get(number)
-        if kept is None:
-            kept = self._old.get(number)
-            if kept is None:
-                return None
-            self._add(number, kept)
-        return kept[0]
-
-    def add(self, number: int, row: ItemRow, characters: int) -> None:
-        """Keep a row whose value has so many characters as JSON."""
-        self._add(number, (row, _ROW_BYTES + _BYTES_PER_CHARACTER * characters))
-
-    def _add(self, number: int, kept: tuple[ItemRow, int]) -> None:
-        with self._lock:
-            if number not in self._young:
-                self._nbytes += kept[1]
-            self._young[number] = kept
-            if self._nbytes > self._max_bytes:
-                self._young, self._old, self._pages, self._nbytes = {}, self._young, {}, 0
-
-    def page(self, page: Page) -> tuple[ItemState, Found] | None:
-        """What a page held, and in which state."""
-        return self._pages.get(page)
-
-    def add_page(self, page: Page, state: ItemState, found: Found) -> None:
-        with self._lock:
-            if len(self._pages) >= _PAGES:
-                self._pages = {}
-            if len(found) <= _PAGE_ROWS:
-                self._pages[page] = state, found
-
-    @property
-    def nbytes(self) -> int:
-        with self._lock:
-            return sum(nbytes for kept in (self._young, self._old) for _, nbytes in kept.values())
-
-    def forget(self, connection: sqlite3.Connection, state: ItemState) -> None:
-        """Let go of what was deleted up to a state: nobody will ask for it, and it may have to be forgotten."""
-        with self._lock:
-            if state.gone <= self._gone:
-                return
-            self._pages = {}
-            if forgotten(connection, self._gone):
-                self._young, self._old, self._nbytes = {}, {}, 0
-            else:
-                for (number,) in connection.execute("SELECT id FROM item_gone WHERE no > ?", (self._gone,)):
-                    self._young.pop(number, None)
-                    self._old.pop(number, None)
-            self._gone = state.gone
+_HEARD = 32
+_FEW = 256
+_BITS = 1_023  # of what a float can hold
 
 
 @dataclass(slots=True)
 class _Place:
-    """A namespace that was looked through, and how far its table is."""
+    """A namespace that was looked through, and how far its table is.
+
+    While it is on the line of this process's commits, two things lead to the last state of that line: *few*, the
+    rising numbers of all its items where they are few, and *heard*, what came after the table: the numbers of items
+    written, and of deleted ones with a minus.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     table: ItemTable | None = None
@@ -126,6 +56,9 @@ class _Place:
     nbytes: int = _PLACE_BYTES
     too_big: bool = False
     asked: dict[tuple[Path, ...], int] = field(default_factory=dict)
+    line: int = _ALONE
+    few: list[int] | None = None
+    heard: list[int] | None = None
 
     def due(self, hints: Sequence[ItemHint]) -> bool:
         """Whether reading the fields of these hints of every item pays by now: measured, it costs what asking the
@@ -149,6 +82,8 @@ class Listings:
         self._lock = threading.Lock()
         self._places: OrderedDict[bytes, _Place] = OrderedDict()
         self._nbytes = 0
+        # A line is a row of commits that all are this process's own; `_last` is the state after the last of them.
+        self._line, self._last = 0, ItemState(_ALONE, _ALONE)
         self.rows = KeptRows(max_bytes)
 
     @property
@@ -157,6 +92,39 @@ class Listings:
         with self._lock:
             tables = self._nbytes
         return tables + self.rows.nbytes
+
+    def wrote(self, change: ItemChange) -> None:
+        """Hear of what this process wrote, in the order of the commits."""
+        self.rows.wrote(change)
+        with self._lock:
+            if change.before != self._last:
+                self._line += 1
+            for path in change.made:
+                # Nothing was there, nor is below it: all that there ever will be is heard of.
+                self._drop(path)
+                self._enter(path, _Place(line=self._line, few=[]))
+            for number, row, _ in change.rows:
+                self._tell(row.namespace, number)
+            for number, namespace in change.gone:
+                self._tell(namespace, -number)
+            self._last = change.after
+
+    def _tell(self, namespace: tuple[str, ...], number: int) -> None:
+        for depth in range(len(namespace) + 1):
+            place = self._places.get(path_of(namespace[:depth]))
+            if place is None or place.line != self._line:
+                continue
+            if place.few is not None:
+                if number > 0:
+                    place.few.append(number)
+                else:
+                    place.few.remove(-number)
+                if len(place.few) > _FEW:
+                    place.few = None
+            if place.heard is not None:
+                place.heard.append(number)
+                if len(place.heard) > _HEARD:
+                    place.heard = None
 
     def page(self, connection: sqlite3.Connection, query: ItemQuery) -> Found | None:
         """The page of a query without a ranking, the last written first; None where only the database can tell: while
@@ -167,10 +135,15 @@ class Listings:
             return known[1].copy()
         place = self._place(path)
         with place.lock:
+            known_fields = place.table is not None and not _missing(place.table, query.hints)
+            if place.few is not None and (query.accept is None or not (known_fields or place.due(query.hints))):
+                found = self._page_of_few(connection, path, place, query)
+                if found is not None:
+                    return found
             if place.table is None and not place.due(query.hints):
                 return None
             state = state_of(connection)
-            if place.table is not None and place.state == state:
+            if self._is_at(connection, path, place, state) and place.table is not None:
                 found = self._page(connection, path, place.table, query, state)
                 if found is not None:
                     return found
@@ -183,7 +156,7 @@ class Listings:
         place = self._place(path)
         with place.lock:
             state = state_of(connection)
-            if not self._refresh(connection, place, query.prefix, state):
+            if not self._refresh(connection, path, place, query.prefix, state):
                 return None
             table = place.table
             if table is None or not table.complete or _missing(table, query.hints):
@@ -217,15 +190,22 @@ class Listings:
             if place is not None:
                 self._places.move_to_end(path)
                 return place
-            place = self._places[path] = _Place()
-            self._nbytes += _PLACE_BYTES
-            self._evict(path)
-            return place
+            return self._enter(path, _Place())
+
+    def _enter(self, path: bytes, place: _Place) -> _Place:
+        self._places[path] = place
+        self._nbytes += place.nbytes
+        self._evict(path)
+        return place
+
+    def _drop(self, path: bytes) -> None:
+        place = self._places.pop(path, None)
+        self._nbytes -= 0 if place is None else place.nbytes
 
     def _evict(self, path: bytes) -> None:
         while (self._nbytes > self._max_bytes or len(self._places) > self._max_places) and len(self._places) > 1:
             oldest = next(each for each in self._places if each != path)
-            self._nbytes -= self._places.pop(oldest).nbytes
+            self._drop(oldest)
 
     def _account(self, path: bytes, place: _Place) -> None:
         with self._lock:
@@ -242,7 +222,7 @@ class Listings:
         self, connection: sqlite3.Connection, path: bytes, place: _Place, query: ItemQuery
     ) -> Found | None:
         state = state_of(connection)
-        if not self._refresh(connection, place, query.prefix, state):
+        if not self._refresh(connection, path, place, query.prefix, state):
             return None
         self._account(path, place)
         self.rows.forget(connection, state)
@@ -290,6 +270,27 @@ class Listings:
             return None
         return [(row, None) for row in accepted[start:stop]]
 
+    def _page_of_few(
+        self, connection: sqlite3.Connection, path: bytes, place: _Place, query: ItemQuery
+    ) -> Found | None:
+        """The page by the few items of a namespace; None where somebody else wrote, or an item is not at hand."""
+        state = state_of(connection)
+        with self._lock:
+            if place.line != self._line or state != self._last or place.few is None:
+                return None
+            numbers = place.few[::-1]
+        self.rows.forget(connection, state)
+        start, stop, accept = query.offset, query.offset + query.limit, query.accept
+        rows = self.rows.known(numbers if accept is not None else numbers[start:stop])
+        if None in rows:
+            return None
+        if accept is None:
+            page: Found = [(row, None) for row in cast("list[ItemRow]", rows)]
+            self.rows.add_page((path, start, query.limit), state, page)
+            return page.copy()
+        fitting = (row for row in cast("list[ItemRow]", rows) if accept(row.value))
+        return [(row, None) for row in islice(fitting, start, stop)]
+
     def _rows(
         self, connection: sqlite3.Connection, numbers: Sequence[int], state: ItemState, *, keep: bool = True
     ) -> list[ItemRow] | None:
@@ -306,28 +307,62 @@ class Listings:
             for raw in item_queries.read_rows(connection, missing):
                 row = read[raw[-1]] = item_of(raw, kept=True)
                 if keep:
-                    self.rows.add(raw[-1], row, len(raw[2]))
+                    self.rows.add(raw[-1], row, len(raw[2]), state)
         return [read[number] if row is None else row for number, row in zip(numbers, kept, strict=True)]
 
     # tables
 
     def _refresh(
-        self, connection: sqlite3.Connection, place: _Place, prefix: tuple[str, ...], state: ItemState
+        self, connection: sqlite3.Connection, path: bytes, place: _Place, prefix: tuple[str, ...], state: ItemState
     ) -> bool:
         """Bring the table of a namespace to *state*, or drop it; False where there can be none: for a reader of an
         older state, and for too many items."""
-        known, table = place.state, place.table
+        known = place.state
         if place.too_big or (known is not None and state.older_than(known)):
             return False
-        if table is not None and known is not None and known != state:
-            place.table = None  # should anything fail half way, the next search starts afresh
+        if self._is_at(connection, path, place, state):
+            return True
+        table, place.table = place.table, None  # should anything fail half way, the next search starts afresh
+        if table is not None and known is not None:
             if table.worn or forgotten(connection, known.gone):
                 table = None
             else:
                 table.extend(item_queries.fields_written(connection, prefix, tuple(table.fields), known.last))
                 gone = connection.execute("SELECT id FROM item_gone WHERE no > ?", (known.gone,))
                 table.bury([number for (number,) in gone])
-        place.table, place.state = table, state
+        self._set(place, table, state)
+        return True
+
+    def _set(self, place: _Place, table: ItemTable | None, state: ItemState) -> None:
+        """Note a table of *state*; where that is the last one of the line, the place is on it from here on."""
+        with self._lock:
+            last = state == self._last
+            place.state, place.heard = state, [] if last else None
+            place.table = table  # the last of the three, should Ctrl-C come between them
+            if place.line != self._line:
+                place.line, place.few = self._line if last else _ALONE, None
+
+    def _is_at(self, connection: sqlite3.Connection, path: bytes, place: _Place, state: ItemState) -> bool:
+        """Whether the table of a namespace is of *state*, or can be brought there by what was heard."""
+        if place.state == state:
+            return True
+        with self._lock:
+            table, heard = place.table, place.heard
+            if place.line != self._line or state != self._last or table is None or heard is None:
+                return False
+            place.heard = None
+        gone = {-number for number in heard if number < 0}
+        written = [number for number in heard if number > 0]
+        left = [number for number in written if number not in gone]
+        rows = dict(zip(left, self.rows.known(left), strict=True)) if table.fields else {}
+        if None in rows.values():
+            return False  # what is not at hand, the database knows
+        place.table = None  # should anything fail half way, the next search starts afresh
+        table.extend([(number, *_held(rows.get(number), table.fields)) for number in written])
+        table.bury(list(gone))
+        self._set(place, None if table.worn else table, state)
+        self._account(path, place)
+        self.rows.forget(connection, state)
         return True
 
     def _table(
@@ -359,7 +394,7 @@ class Listings:
                 return None
         if window == _ALL:
             table.sort()
-        place.table, place.state = table, state
+        self._set(place, table, state)
         self._account(path, place)
         return table
 
@@ -367,6 +402,21 @@ class Listings:
 def _missing(table: ItemTable | None, hints: Sequence[ItemHint]) -> tuple[Path, ...]:
     """The fields that hints ask for and a table has not."""
     return tuple(path for path in _paths(hints) if table is None or path not in table.fields)
+
+
+def _held(row: ItemRow | None, fields: Iterable[Path]) -> list[Any]:
+    """What some fields of an item hold, as far as hints compare with it."""
+    return [None if row is None else _field(row.value, path) for path in fields]
+
+
+def _field(value: Any, path: Path) -> Any:
+    for name in path:
+        if type(value) is not dict:
+            return None
+        value = value.get(name)
+    if type(value) is int and value.bit_length() > _BITS:
+        return math.inf if value > 0 else -math.inf
+    return None if type(value) in (dict, list) else value
 
 
 def _paths(hints: Iterable[ItemHint]) -> Iterator[Path]:

@@ -26,7 +26,10 @@ from ai_memory_integrations.backends.item_rows import (
 )
 from ai_memory_integrations.backends.sqlite import item_queries
 from ai_memory_integrations.backends.sqlite.connection import Database
+from ai_memory_integrations.backends.sqlite.item_state import last_state
+from ai_memory_integrations.backends.sqlite.kept_rows import ItemChange
 from ai_memory_integrations.ports import ItemKey, ItemPut, ItemQuery, ItemRanking, ItemRow, ItemStore
+from ai_memory_integrations.search.item_state import ItemState
 
 if TYPE_CHECKING:
     from ai_memory_integrations.backends.sqlite.item_listings import Listings
@@ -92,9 +95,11 @@ class SQLiteItemStore(ItemStore):
         for put in puts:
             last.pop((put.namespace, put.key), None)  # so that the last one written is the last one in the order
             last[put.namespace, put.key] = put
+        listings = self._process_memory().listings
         with self._database.transaction() as connection:
             self._here.committed = False
-            _write(connection, list(last.values()), self._database.now())
+            change = _write(connection, list(last.values()), self._database.now())
+            self._database.on_commit(lambda: listings.wrote(change))
 
     def touch_items(self, keys: Sequence[ItemKey]) -> None:
         with self._database.transaction() as connection:
@@ -219,12 +224,16 @@ class _Here(threading.local):
 # namespaces
 
 
-def _namespace(connection: sqlite3.Connection, namespace: tuple[str, ...], *, make: bool) -> int | None:
-    """The number of a namespace; one that is not there is made, or None."""
-    path = path_of(namespace)
+def _namespace(connection: sqlite3.Connection, namespace: tuple[str, ...], made: list[bytes] | None) -> int | None:
+    """The number of a namespace; one that is not there is made, or None where there is no list of those *made*. In the
+    list are those only that none stands below."""
+    path, end = bounds(namespace)
     known = connection.execute("SELECT no FROM item_namespace WHERE path = ?", (path,)).fetchone()
-    if known is None and make:
+    if known is None and made is not None:
         known = connection.execute("INSERT INTO item_namespace(path) VALUES (?) RETURNING no", (path,)).fetchone()
+        below = "SELECT 1 FROM item_namespace WHERE path > ? AND path < ? LIMIT 1"
+        if connection.execute(below, (path, end)).fetchone() is None:
+            made.append(path)
     return None if known is None else known[0]
 
 
@@ -238,17 +247,19 @@ def _drop_empty(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
 # rows
 
 
-def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) -> None:
+def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) -> ItemChange:
     """Write and delete items with different keys, in a few statements whatever their number."""
+    before = last_state(connection)
     numbers: dict[tuple[str, ...], int | None] = {}
+    made: list[bytes] = []
     for put in puts:
         if numbers.get(put.namespace) is None:
-            numbers[put.namespace] = _namespace(connection, put.namespace, make=put.value is not None)
+            numbers[put.namespace] = _namespace(connection, put.namespace, made if put.value is not None else None)
     known = _known(connection, puts, numbers)
     connection.executemany("DELETE FROM item WHERE id = ?", ((number,) for number, _, _ in known.values()))
     _note_gone(connection, [number for number, _, _ in known.values()])
-    number = _last_number(connection)
-    written, searched = list[rows.Row](), list[rows.Row]()
+    number = before.last
+    kept, written, searched = list[tuple[int, ItemRow, int]](), list[rows.Row](), list[rows.Row]()
     for put in puts:
         if put.value is None:
             continue
@@ -257,18 +268,9 @@ def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) ->
         if expires is not None and expires <= now:
             created = now
         ttl = ttl_micros(put.ttl)
-        written.append(
-            (
-                number,
-                numbers[put.namespace],
-                put.key,
-                encoded(put.value),
-                created,
-                now,
-                ttl,
-                None if ttl is None else now + ttl,
-            )
-        )
+        row = (put.key, encoded(put.value), created, now, ttl, None if ttl is None else now + ttl)
+        written.append((number, numbers[put.namespace], *row))
+        kept.append((number, item_of((b"", *row), put.value, put.namespace, kept=True), len(row[1])))
         if put.terms or put.vectors:
             searched.append((number, put.terms, put.embedder, put.vectors))
     connection.executemany("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)", written)
@@ -276,6 +278,8 @@ def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) ->
     _drop_empty(connection, {no for put in puts if put.value is None and (no := numbers[put.namespace]) is not None})
     if known:
         _forget_gone(connection)
+    after = ItemState(number, before.gone + len(known))
+    return ItemChange(before, after, made, kept, [(known[key][0], key[0]) for key in known])
 
 
 def _known(
@@ -296,12 +300,6 @@ def _known(
             )
             known |= {(namespace, key): (number, created, expires) for key, number, created, expires in found}
     return known
-
-
-def _last_number(connection: sqlite3.Connection) -> int:
-    """The number of the item that was written last, should it have been deleted since."""
-    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'item'").fetchone()
-    return 0 if found is None else found[0]
 
 
 def _note_gone(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
