@@ -217,13 +217,20 @@ def _url(url: str | None) -> str:
 
 def _address(url: str) -> str | None:
     """The same text for the same place; None for memory that ends with this process."""
-    from ai_memory_integrations.backends.urls import POSTGRES, file_of, scheme_of
+    from ai_memory_integrations.backends.urls import POSTGRES, scheme_of, sqlite_path
 
     scheme = scheme_of(url)
     if scheme in POSTGRES:
         return _server(url).shown
     if scheme != "sqlite":
         return _without_secret(url)
+    path = _file(url)
+    return f"{path} (immutable)" if path and sqlite_path(url).immutable else path
+
+
+def _file(url: str) -> str | None:
+    from ai_memory_integrations.backends.urls import file_of
+
     if (path := file_of(url)) is None:
         return None
     path = os.path.expanduser(path)
@@ -233,7 +240,7 @@ def _address(url: str) -> str | None:
 
 def _without_secret(url: str) -> str:
     """A file by its absolute path, a server without the password."""
-    from ai_memory_integrations.backends.urls import POSTGRES, scheme_of
+    from ai_memory_integrations.backends.urls import POSTGRES, scheme_of, sqlite_url
 
     scheme = scheme_of(url)
     if scheme in POSTGRES:
@@ -244,9 +251,9 @@ def _without_secret(url: str) -> str:
         return shown(url, hide=_without_secret, instead="")
     if scheme != "sqlite":
         return re.sub(r"(://[^/@:]*):[^@]*@", r"\1@", url)
-    address = _address(url)
+    address = _file(url)
     options = url.partition("?")[2] if url.lower().startswith("sqlite:") else ""
-    return url if address is None else f"sqlite:///{address}{'?' if options else ''}{options}"
+    return url if address is None else sqlite_url(address, options)
 
 
 def _server(url: str) -> Address:

@@ -198,7 +198,7 @@ def test_a_file_that_another_makes_at_any_moment_of_the_opening_is_a_memory(
         ("letta://:secret@host/db", "no path"),
         ("sqlite://memory.db", "three slashes"),
         ("sqlite:///", "names no file"),
-        ("sqlite:///memory.db?sync=off", "the only option is synchronous"),
+        ("sqlite:///memory.db?sync=off", "the only options are synchronous"),
         ("", "empty"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ai_memory_integrations.errors import MissingExtraError, StoreNotCreatableError, UnknownURLError
@@ -73,7 +73,7 @@ def file_of(url: str) -> str | None:
     """
     if scheme_of(url) != "sqlite":
         return None
-    path, _ = sqlite_path(url)
+    path = sqlite_path(url).path
     return None if path == MEMORY else path
 
 
@@ -81,7 +81,8 @@ def open_store(url: str | None = None, *, api_key: str | None = None) -> Store:
     """The store that *url* names: `sqlite:///memory.db`, a path, `:memory:`, `postgresql://user:password@host/db`,
     `letta://host`; by default see `default_url`. *api_key* is Letta's.
 
-    `sqlite:///memory.db?synchronous=normal` trades a sync a commit for losing the last commits with the power. What a
+    `sqlite:///memory.db?synchronous=normal` trades a sync a commit for losing the last commits with the power,
+    `?immutable=1` reads a file that nobody writes, also where it cannot be written. What a
     PostgreSQL URL may say see `PostgresStore`, a Letta URL `backends.letta.places.letta_place`. Nothing is opened
     before its first use.
 
@@ -99,8 +100,8 @@ def open_store(url: str | None = None, *, api_key: str | None = None) -> Store:
         return _postgres_store(url)
     from ai_memory_integrations.backends.sqlite import SQLiteStore
 
-    path, synchronous = sqlite_path(url)
-    return SQLiteStore(path, synchronous=synchronous)
+    place = sqlite_path(url)
+    return SQLiteStore(place.path, synchronous=place.synchronous, immutable=place.immutable)
 
 
 def _postgres_store(url: str) -> Store:
@@ -113,28 +114,45 @@ def _postgres_store(url: str) -> Store:
     return PostgresStore(url)
 
 
-def sqlite_path(url: str) -> tuple[str, Literal["full", "normal"]]:
-    """The file that *url* names, or `:memory:`, and how its commits are synced. Raises: UnknownURLError."""
+class SQLitePlace(NamedTuple):
+    """A file, or `:memory:`, how its commits are synced, and whether nobody writes it."""
+
+    path: str
+    synchronous: Literal["full", "normal"] = "full"
+    immutable: bool = False
+
+
+def sqlite_path(url: str) -> SQLitePlace:
+    """What *url* names. Raises: UnknownURLError."""
     scheme = scheme_of(url)
     if url in (MEMORY, "sqlite://", "sqlite:///:memory:"):
-        return MEMORY, "full"
+        return SQLitePlace(MEMORY)
     if scheme != "sqlite":
         raise UnknownURLError(without_password(url), f"this release has no backend for {scheme!r}")
     if not url.lower().startswith("sqlite:"):
-        return _plain_path(url), "full"
+        return SQLitePlace(_plain_path(url))
     parts = urlsplit(url)
     if parts.netloc:
         raise UnknownURLError(url, "an SQLite URL has three slashes before the path (four before an absolute one)")
+    if "#" in url:
+        raise UnknownURLError(url, "in a URL a path with '#' has %23 in its place")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    synchronous = options.pop("synchronous", "full")
-    if options or synchronous not in ("full", "normal"):
-        raise UnknownURLError(url, "the only option is synchronous=full or synchronous=normal")
+    synchronous, immutable = options.pop("synchronous", "full"), options.pop("immutable", "0")
+    if options or synchronous not in ("full", "normal") or immutable not in ("0", "1"):
+        raise UnknownURLError(url, "the only options are synchronous=full or synchronous=normal, and immutable=1")
     path = unquote(parts.path).removeprefix("/")
     if not path:
         raise UnknownURLError(url, "it names no file")
     if "\0" in path:
         raise UnknownURLError(url, "a path cannot have the character U+0000")
-    return path, "normal" if synchronous == "normal" else "full"
+    return SQLitePlace(path, "normal" if synchronous == "normal" else "full", immutable == "1")
+
+
+def sqlite_url(path: str, options: str = "") -> str:
+    """The URL of a file; what means something else in a URL is encoded."""
+    for character in "%?#":
+        path = path.replace(character, f"%{ord(character):X}")
+    return f"sqlite:///{path}{'?' if options else ''}{options}"
 
 
 def _plain_path(text: str) -> str:

@@ -456,6 +456,21 @@ def test_a_memory_with_another_learner_is_used_where_no_other_is_open(tmp_path: 
         assert CoreMemory.from_dict(json.loads(text)).memory is memory
 
 
+def test_a_memory_in_a_file_with_an_odd_name_is_found_and_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "50%25 of what? #1.db"
+    with Memory(str(path)) as memory:
+        core = CoreMemory.from_defaults(memory, "sarah")
+        core.put(ChatMessage("hi"))
+        assert restored(core).memory is memory
+        text, url = json.dumps(core.to_dict()), memory.url
+    again = CoreMemory.from_dict(json.loads(text))
+    assert [message.content for message in again.get_all()] == ["hi"]
+    again.memory.close()
+    with Memory(url) as memory:
+        assert len(memory.list_messages("sarah")) == 1
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
 def test_a_closed_memory_is_not_taken_for_an_open_one(tmp_path: Path) -> None:
     memory = Memory(str(tmp_path / "m.db"))
     place = place_of(memory)

@@ -26,7 +26,9 @@ def examine(store: SQLiteStore) -> Iterator[Finding]:
     subjects = store.journal.stats().subjects
     text = f"{_size(path)}{waiting_log}, {subjects:,} subject{'' if subjects == 1 else 's'}"
     yield Finding(level="fact", name="file", text=f"{text}, schema version {store.schema_version}")
-    if not os.access(path, os.W_OK):
+    if store.immutable:
+        yield Finding(level="fact", name="file", text="opened with immutable=1: only read, and nobody may write it")
+    elif not os.access(path, os.W_OK):
         yield Finding(level="problem", name="file", text=f"{path} cannot be written by this user")
 
 

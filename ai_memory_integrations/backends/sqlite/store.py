@@ -15,6 +15,7 @@ from ai_memory_integrations.backends.sqlite.erasure import VACUUM_BYTES
 from ai_memory_integrations.backends.sqlite.items import SQLiteItemStore
 from ai_memory_integrations.backends.sqlite.journal import SQLiteJournal
 from ai_memory_integrations.backends.sqlite.notes import SQLiteNotes
+from ai_memory_integrations.backends.urls import sqlite_url
 
 if TYPE_CHECKING:
     from ai_memory_integrations.ports import Learner, Transfer, VectorIndex
@@ -26,7 +27,8 @@ _SETTINGS = "SELECT value FROM meta WHERE key = 'settings'"
 class SQLiteStore:
     """Subjects, blocks, passages, messages, runs and items in one SQLite file, opened on first use.
 
-    *path* may be `:memory:`, which lasts as long as this object. *clock* gives seconds since 1970. A file with more
+    *path* may be `:memory:`, which lasts as long as this object. *clock* gives seconds since 1970. *immutable* says
+    that nobody writes the file, here or elsewhere; it can only be read then, from any medium. A file with more
     than *vacuum_bytes* in use is written anew in steps after a subject was deleted, so that others can write meanwhile;
     a smaller one at once.
     """
@@ -38,9 +40,16 @@ class SQLiteStore:
         synchronous: Synchronous = "full",
         clock: Callable[[], float] = time.time,
         vacuum_bytes: int = VACUUM_BYTES,
+        immutable: bool = False,
     ) -> None:
-        self.database = Database(path, synchronous=synchronous, clock=clock, vacuum_bytes=vacuum_bytes)
-        self.url = MEMORY if path == MEMORY else f"sqlite:///{self.database.path}"
+        make: Callable[..., Database] = Database
+        if immutable:
+            from ai_memory_integrations.backends.sqlite.sealed import SealedDatabase
+
+            make = SealedDatabase
+        self.database = make(path, synchronous=synchronous, clock=clock, vacuum_bytes=vacuum_bytes)
+        self.immutable = immutable
+        self.url = MEMORY if path == MEMORY else sqlite_url(self.database.path, "immutable=1" if immutable else "")
         self.backend = SQLiteBackend(self.database)
         self.journal = SQLiteJournal(self.database)
         self.items = SQLiteItemStore(self.database)
