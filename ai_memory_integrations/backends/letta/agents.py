@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import uuid4
 
-from ai_memory_integrations.backends.letta.inflight import IN_DOUBT, UNREAD
+from ai_memory_integrations.backends.letta.inflight import IN_DOUBT, UNREAD, fingerprint
 from ai_memory_integrations.backends.letta.names import SDK_TAG, Names, sdk_subject
 from ai_memory_integrations.backends.letta.remote import RemoteAgent, RemoteBlock
-from ai_memory_integrations.backends.letta.server import LettaServer
+from ai_memory_integrations.backends.letta.server import LettaServer, sendable
 from ai_memory_integrations.backends.owner import is_gone, process_owner
 from ai_memory_integrations.errors import (
     AnswerLostError,
@@ -43,6 +44,7 @@ ARCHIVE = "archive"
 ALONE = "alone"  # of an archive's note: nothing of the subject was made but by this journal
 UNKNOWN_ARCHIVE = {"agent": "", "id": None}  # there may be one of an agent that went, or none
 _MAKER = "maker"
+_MAKING = "making"  # with which blocks an agent was made of which no answer has come
 _MAKING_SECONDS = 180.0
 _PAGE = 20
 _WHOLE_PAGE = 100
@@ -51,9 +53,22 @@ _YIELD_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _TOOLS = ("memory_insert", "memory_replace", "memory_rethink")
 
 
-# Called with a subject, the blocks of its agent and those that were here before it was looked for: in the transaction
-# from which on it is known.
-Met = Callable[[str, Sequence[RemoteBlock], Sequence[Block]], None]
+class Told(NamedTuple):
+    """A block as Letta was told it, or was to be told: its id and version here, and the fingerprint of its value."""
+
+    label: str
+    block: str
+    version: int
+    seen: str
+
+
+def told(blocks: Sequence[Block]) -> list[Told]:
+    return [Told(each.label, each.id, each.version, fingerprint(sendable(each.value))) for each in blocks]
+
+
+# Called with a subject, the blocks of its agent and those that were here before it was looked for or made: in the
+# transaction from which on it is known.
+Met = Callable[[str, Sequence[RemoteBlock], Sequence[Told]], None]
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,15 @@ class Agents:
     def remember(self, subject_id: str, agent: RemoteAgent) -> None:
         """Note which agent stands behind a subject that the journal knows."""
         self._notes.put(subject_id, _AGENT, {"id": agent.id, _KEYS: [self._server.key_mark]})
+        self._notes.put(subject_id, _MAKING, None)
+
+    def told(self, subject_id: str, agent: RemoteAgent) -> list[Told]:
+        """The blocks that an agent was made with whose maker never learnt that it was; of any other agent none. To be
+        asked before it is remembered."""
+        making = self._notes.get(subject_id, _MAKING)
+        if making is None or not str(agent.metadata.get(_MAKER_FIELD)).startswith(making["by"]):
+            return []
+        return [Told(*each) for each in making["blocks"]]
 
     def seen(self, subject_id: str) -> None:
         """The agent that is known was there: the key belongs to its account. Noted once for each key."""
@@ -251,30 +275,31 @@ class Agents:
         return self._contact(subject_id, held, looked=True, met=met)
 
     def _contact(self, subject_id: str, maker: dict[str, Any], *, looked: bool, met: Met | None) -> Contact:
-        here = self._record.list_blocks(subject_id)
+        blocks = self._record.list_blocks(subject_id)
         try:
             found = None if looked else self.find(subject_id)
-            agent, made = (found, False) if found is not None else self._create(subject_id, here)
+            agent, made = (found, False) if found is not None else self._create(subject_id, blocks)
         except BaseException:
             self._let_another(subject_id, maker)
             raise
         try:
-            self._note(subject_id, agent, here, made=made, met=met)
+            self._note(subject_id, agent, told(blocks), made=made, met=met)
         except SubjectNotFoundError:  # it was erased meanwhile, by somebody who did not know of this agent
             if made:
                 self.remove(agent)
             raise
         return Contact(agent.id, agent, made and bool(maker["fresh"]))
 
-    def _note(self, subject_id: str, agent: RemoteAgent, here: Sequence[Block], *, made: bool, met: Met | None) -> None:
+    def _note(self, subject_id: str, agent: RemoteAgent, here: Sequence[Told], *, made: bool, met: Met | None) -> None:
         with self._journal.transaction():
             if self.is_erased(subject_id):
                 raise SubjectNotFoundError(subject_id)
             # Who found it meanwhile has taken its blocks over, and may have removed some since.
             if self.known(subject_id) != agent.id:
+                before = self.told(subject_id, agent)
                 self.remember(subject_id, agent)
                 if met is not None:
-                    met(subject_id, agent.blocks, here)
+                    met(subject_id, agent.blocks, [*here, *before])
             if made and self._notes.get(subject_id, ARCHIVE) is None:  # the first one has none yet
                 self._notes.put(subject_id, ARCHIVE, {"agent": agent.id, "id": None, ALONE: self._exclusive})
             self._notes.put(subject_id, _MAKER, None)
@@ -308,7 +333,7 @@ class Agents:
 
     def _create(self, subject_id: str, blocks: Sequence[Block]) -> tuple[RemoteAgent, bool]:
         """The agent that is left after everybody's look, and whether it is the one made here."""
-        call = new_id("mkr")
+        call = self._making(subject_id, blocks) + uuid4().hex[:8]
         try:
             mine = self._made(subject_id, blocks, call)
         except AnswerLostError:
@@ -318,6 +343,16 @@ class Agents:
                 raise
             mine = arrived[0]
         return (mine, True) if self._exclusive else self._confirmed(subject_id, mine)
+
+    def _making(self, subject_id: str, blocks: Sequence[Block]) -> str:
+        """How the calls begin by which this journal makes the subject's agent. With which blocks is noted first:
+        whoever finds an agent whose maker had no answer can tell what was removed here since from what is new there."""
+        now = {each.block: each for each in told(blocks)}
+        with self._journal.transaction():
+            making = self._notes.get(subject_id, _MAKING) or {"by": f"{new_id('mkr')}.", "blocks": []}
+            before = {each.block: each for each in (Told(*one) for one in making["blocks"])}
+            self._notes.put(subject_id, _MAKING, {**making, "blocks": list({**before, **now}.values())})
+        return str(making["by"])
 
     def _made(self, subject_id: str, blocks: Sequence[Block], call: str) -> RemoteAgent:
         fields: dict[str, Any] = {

@@ -198,11 +198,11 @@ class Archive:
                 if left:
                     self._settle(subject_id, token, archive_id, agent_id, left)
                 batch = self._batch(subject_id)
-                if not batch or not self._send(subject_id, token, archive_id, batch):
-                    self._end(subject_id, token)
-                    return
+                goes_on = bool(batch) and self._send(subject_id, token, archive_id, batch)
                 self._end(subject_id, token)
                 self._remove_gone(subject_id, agent_id)
+                if not goes_on:
+                    return
             except BaseException:
                 self._let_another(subject_id, token)
                 raise
@@ -291,21 +291,33 @@ class Archive:
             self._notes.put(subject_id, _KEPT, {"ids": [*ids, passage_id]})
 
     def _arrived(self, subject_id: str, batch: Iterable[Passage], made: Iterable[RemotePassage]) -> None:
-        """They are at Letta: they leave the journal, but for those that were replaced meanwhile."""
-        sent = {
-            passage.id: [remote.id, None if remote.created_at is None else remote.created_at.isoformat()]
-            for passage, remote in zip(batch, made, strict=True)
-        }
+        """They are at Letta: they leave the journal, but for those that were replaced meanwhile. What is not in the
+        journal any more was removed here and is to go there too, or somebody else has seen it arrive."""
         with self._journal.transaction():
             if self._record.get_subject(subject_id) is None:
                 return
-            replaced = [letta_id for each, (letta_id, _) in self._sent(subject_id).items() if each in sent]
-            if replaced:
-                self._mark_gone(subject_id, replaced)
-            unchanged = [each.id for each in batch if self._record.get_passage(subject_id, each.id) == each]
+            before = {each: letta_id for each, (letta_id, _) in self._sent(subject_id).items()}
+            sent: dict[str, tuple[str, str | None]] = {}
+            gone: list[str] = []
+            unchanged: list[str] = []
+            for passage, remote in zip(batch, made, strict=True):
+                waiting = self._record.get_passage(subject_id, passage.id)
+                if before.get(passage.id) == remote.id:
+                    continue
+                if waiting is None:
+                    gone.append(remote.id)
+                    continue
+                sent[passage.id] = (remote.id, None if remote.created_at is None else remote.created_at.isoformat())
+                if passage.id in before:  # an older version
+                    gone.append(before[passage.id])
+                if waiting == passage:
+                    unchanged.append(passage.id)
+            if gone:
+                self._mark_gone(subject_id, gone)
             self._record.delete_passages(subject_id, unchanged)
-            self._forget_sent(subject_id, set(sent))
-            self._notes.put(subject_id, new_id(_SENT + "b"), sent)
+            if sent:
+                self._forget_sent(subject_id, set(sent))
+                self._notes.put(subject_id, new_id(_SENT + "b"), sent)
 
     def _settle(self, subject_id: str, token: str, archive_id: str, agent_id: str, left: Mapping[str, str]) -> None:
         """Find out whether a batch arrived whose answer was lost: it did as a whole or not at all, so one tells."""
@@ -314,10 +326,9 @@ class Archive:
         arrived = {found.passage.id: found for found in there if left.get(found.passage.id)}
         if arrived and len(left) > len(arrived):
             arrived = {found.passage.id: found for found in newest(self._scan(agent_id)) if found.passage.id in left}
-        waiting = [self._record.get_passage(subject_id, each) for each in arrived]
-        same = [each for each in waiting if each is not None and _is_same(each, arrived[each.id].passage)]
-        if same:
-            self._arrived(subject_id, same, [_remote(arrived[each.id]) for each in same])
+        if arrived:
+            found = [self._whole(subject_id, agent_id, each) for each in arrived.values()]
+            self._arrived(subject_id, [each.passage for each in found], [_remote(each) for each in found])
         with self._journal.transaction():
             if self._is_mine(subject_id, token):
                 self._put_sending(subject_id, token, {})
@@ -501,10 +512,6 @@ def _once(found: Iterable[Found]) -> list[Found]:
     found = list(found)
     last = {each.passage.id: each.letta_id for each in newest(found)}
     return [each for each in found if last[each.passage.id] == each.letta_id]
-
-
-def _is_same(waiting: Passage, there: Passage) -> bool:
-    return (waiting.text, waiting.id) == (there.text, there.id)
 
 
 def _remote(found: Found) -> RemotePassage:

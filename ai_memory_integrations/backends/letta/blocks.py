@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from ai_memory_integrations.backends.letta.agents import Agents, Contact
+from ai_memory_integrations.backends.letta.agents import Agents, Contact, Told, told
 from ai_memory_integrations.backends.letta.holding import Holding
 from ai_memory_integrations.backends.letta.inflight import LONG, UNREAD, InFlightNotes, fingerprint
 from ai_memory_integrations.backends.letta.names import Names
@@ -29,6 +29,8 @@ logger = logging.getLogger("ai_memory_integrations")
 
 UNSENT = "unsent"
 _BLOCK = "block/"
+_ATTACHING = "attaching/"  # a block that was made to be attached: whether it was is not known yet
+_DOUBT = "doubt"  # of a block's note: another value was sent, and no answer has come
 _AGENT = Change("agent")
 _ROUNDS = 5
 _ORPHANED = timedelta(minutes=15)  # a run that a server's crash left behind is active for ever
@@ -101,7 +103,7 @@ class Blocks:
         else:
             self._read(subject_id, agent_id)
         self._remember(subject_id, began)
-        if agent_id is not None and self._notes.get(subject_id, UNSENT) is not None:
+        if self._notes.get(subject_id, UNSENT) is not None and self._agents.known(subject_id) is not None:
             self.push(subject_id)
 
     def _read(self, subject_id: str, agent_id: str) -> None:
@@ -118,14 +120,15 @@ class Blocks:
     def adopt(self, subject_id: str) -> None:
         """Look for the agent of a subject that the journal knows without one, unless somebody is about to know it: they
         alone can tell which of its blocks were removed here since it was made."""
-        here = self._record.list_blocks(subject_id)
+        here = told(self._record.list_blocks(subject_id))
         found = self._agents.find(subject_id)
         if found is None:
             return
         with self._journal.transaction():
             if self._agents.known(subject_id) is None and not self._agents.is_being_met(subject_id):
+                before = self._agents.told(subject_id, found)
                 self._agents.remember(subject_id, found)
-                self.meet(subject_id, found.blocks, here)
+                self.meet(subject_id, found.blocks, [*here, *before])
 
     def ensure(self, subject_id: str) -> Contact:
         """The subject's agent; where it is found or made now its blocks are taken over."""
@@ -135,25 +138,31 @@ class Blocks:
         """`ensure` for a subject whose transaction called `Agents.begin`."""
         return self._agents.begun(subject_id, met=self.meet)
 
-    def meet(self, subject_id: str, there: Sequence[RemoteBlock], here: Sequence[Block]) -> None:
+    def meet(self, subject_id: str, there: Sequence[RemoteBlock], here: Sequence[Told]) -> None:
         """Record what Letta's blocks are. One that was *here* before Letta was asked or told, and is not any more, is
         Letta's to remove: it is not taken for one of somebody else."""
         with self._journal.transaction():
             if self._is_learning(subject_id):
                 return
-            remote = {each.label: each for each in there if _is_ours(each)}
             noted = self._notes.list(subject_id, _BLOCK)
             now = {block.label: block.id for block in self._record.list_blocks(subject_id)}
-            for block in here:
-                counterpart = remote.get(block.label)
-                if counterpart is None or f"{_BLOCK}{block.label}" in noted:
-                    continue
-                is_gone = now.get(block.label) != block.id
-                if is_gone or fingerprint(sendable(block.value)) == fingerprint(counterpart.value):
-                    self._note(subject_id, block, counterpart)
-                if is_gone:
-                    self._notes.put(subject_id, UNSENT, {})
+            for remote in filter(_is_ours, there):
+                if f"{_BLOCK}{remote.label}" not in noted:
+                    was = [each for each in here if each.label == remote.label]
+                    self._meet_one(subject_id, remote, was, now.get(remote.label))
             self._take(subject_id, there)
+
+    def _meet_one(self, subject_id: str, remote: RemoteBlock, here: Sequence[Told], now: str | None) -> None:
+        """Note which of those that were *here* a block of Letta is; with *now*, the id of that label, if it is that."""
+        same = [each for each in here if each.seen == fingerprint(remote.value)]
+        if not same and now not in [each.block for each in here]:
+            same = list(here)
+        if not same:
+            return
+        it = next((each for each in same if each.block == now), same[-1])
+        self._put_note(subject_id, remote, it.block, it.version)
+        if it.block != now:
+            self._notes.put(subject_id, UNSENT, {})
 
     def _take_unless_overtaken(self, subject_id: str, there: Sequence[RemoteBlock], before: Known) -> None:
         """Record what Letta's blocks are, unless somebody sent, took or learnt something since it was asked."""
@@ -198,6 +207,10 @@ class Blocks:
         long: dict[str, int] = {}
         for remote in sorted(filter(_is_ours, there), key=lambda each: each.label):
             note = notes.pop(f"{_BLOCK}{remote.label}", None)
+            if note is None and not sending:
+                note = self._attached(subject_id, remote)
+            if note is not None and _DOUBT in note and sending:
+                continue
             block = here.get(remote.label)
             if block is not None:
                 if unread is not None and note is not None and note["block"] != block.id:
@@ -215,6 +228,16 @@ class Blocks:
         if unread is not None:
             self._notes.put(subject_id, UNREAD, None)
             self._notes.put(subject_id, LONG, long or None)
+
+    def _attached(self, subject_id: str, remote: RemoteBlock) -> dict[str, Any] | None:
+        """The note of a block that was attached after all, though no answer said so."""
+        note = self._notes.get(subject_id, f"{_ATTACHING}{remote.label}")
+        if note is None or note["id"] != remote.id:
+            return None
+        self._notes.put(subject_id, f"{_BLOCK}{remote.label}", note)
+        self._notes.put(subject_id, f"{_ATTACHING}{remote.label}", None)
+        self._notes.put(subject_id, UNSENT, {})
+        return note
 
     def _import(self, subject_id: str, remote: RemoteBlock) -> None:
         limit = remote.limit or DEFAULT_BLOCK_LIMIT
@@ -240,6 +263,11 @@ class Blocks:
             self._note(subject_id, block, remote, version=0)
             self._notes.put(subject_id, UNSENT, {})
             return
+        ours = self._own(subject_id, block, remote, note)
+        if ours is not None:
+            self._note(subject_id, block, remote, version=ours)
+            self._notes.put(subject_id, UNSENT, {})
+            return
         base = self._base(subject_id, block, remote, note)
         theirs = remote.value[: block.limit]
         written = self._record.write_block(subject_id, block.label, theirs, change=change)
@@ -248,6 +276,19 @@ class Blocks:
             return
         self._record.write_block(subject_id, block.label, merge(base, block.value, theirs)[: block.limit])
         self._notes.put(subject_id, UNSENT, {})
+
+    def _own(self, subject_id: str, block: Block, remote: RemoteBlock, note: dict[str, Any] | None) -> int | None:
+        """Which version of a block that is noted Letta has, where it is a later one than the one that is known to be
+        there: it was sent, and no answer came."""
+        if note is None or note["id"] != remote.id or (note["block"] != block.id and _DOUBT not in note):
+            return None
+        later = self._record.block_history(subject_id, block.label)
+        if note["block"] == block.id:
+            later = [each for each in later if each.version >= note["version"]]
+            known = [fingerprint(sendable(each.value)) == note["seen"] for each in later]
+            later = later[known.index(True) + 1 :] if any(known) else later
+        there = fingerprint(remote.value)
+        return next((each.version for each in reversed(later) if fingerprint(sendable(each.value)) == there), None)
 
     def _base(self, subject_id: str, block: Block, remote: RemoteBlock, note: dict[str, Any] | None) -> str | None:
         """The value from which both sides went on; None where nothing was written here since."""
@@ -290,12 +331,12 @@ class Blocks:
             token = self._holding.take(subject_id)
             if token is None:
                 return
-            here: list[Block] = []
+            here: list[Told] = []
             try:
                 if self._is_running(subject_id, contact.agent_id):
                     return
                 waiting = self._waiting(subject_id)
-                here = [each.block for each in waiting if each.block is not None]
+                here = told([each.block for each in waiting if each.block is not None])
                 self._send(subject_id, contact.agent_id, waiting)
             except ServerConflictError:
                 self._pause(random.uniform(0.02, 0.1))
@@ -327,6 +368,10 @@ class Blocks:
     def _waiting(self, subject_id: str) -> list[Waiting]:
         here = {block.label: block for block in self._record.list_blocks(subject_id)}
         notes = {key.removeprefix(_BLOCK): note for key, note in self._notes.list(subject_id, _BLOCK).items()}
+        for key, attaching in self._notes.list(subject_id, _ATTACHING).items():
+            label = key.removeprefix(_ATTACHING)
+            if label not in here:
+                notes.setdefault(label, attaching)
         changed = [
             Waiting(label, block, note)
             for label, block in here.items()
@@ -335,7 +380,7 @@ class Blocks:
         return changed + [Waiting(label, None, note) for label, note in notes.items() if label not in here]
 
     def _is_there(self, block: Block, note: Mapping[str, Any]) -> bool:
-        if note["block"] != block.id:
+        if note["block"] != block.id or _DOUBT in note:
             return False
         return bool(note["version"] == block.version or note["seen"] == fingerprint(sendable(block.value)))
 
@@ -346,6 +391,7 @@ class Blocks:
                 if note is not None:
                     self._server.delete_block(note["id"])
                 self._notes.put(subject_id, f"{_BLOCK}{label}", None)
+                self._notes.put(subject_id, f"{_ATTACHING}{label}", None)
                 recompile = True
             elif note is None:
                 self._attach(subject_id, agent_id, block)
@@ -354,6 +400,7 @@ class Blocks:
                 changes: dict[str, Any] = {"value": block.value}
                 if note["block"] != block.id:  # begun afresh here
                     changes |= {"description": block.description, "limit": block.limit, "read_only": block.read_only}
+                self._keep(subject_id, f"{_BLOCK}{label}", {**note, _DOUBT: True})
                 self._sent(subject_id, block, self._server.update_block(note["id"], **changes))
         if recompile:
             self._server.recompile(agent_id)
@@ -370,6 +417,13 @@ class Blocks:
         return False
 
     def _attach(self, subject_id: str, agent_id: str, block: Block) -> None:
+        key = f"{_ATTACHING}{block.label}"
+        if left := self._notes.get(subject_id, key):
+            there = self._server.list_blocks(agent_id)
+            if any(each.id == left["id"] for each in there):
+                self.meet(subject_id, there, ())
+                return
+            self._server.delete_block(left["id"])
         made = self._server.create_block(
             label=block.label,
             value=block.value,
@@ -378,19 +432,28 @@ class Blocks:
             read_only=block.read_only,
             tags=self._names.tags(subject_id),
         )
+        self._keep(subject_id, key, _noted(made, block.id, block.version))
         try:
             self._server.attach_block(agent_id, made.id)
         except BaseException:
             self._server.delete_block(made.id)
+            self._notes.put(subject_id, key, None)
             raise
         self._sent(subject_id, block, made)
+
+    def _keep(self, subject_id: str, key: str, note: Mapping[str, Any]) -> None:
+        """What is about to be sent, unless the subject is erased."""
+        with self._journal.transaction():
+            if self._record.get_subject(subject_id) is not None:
+                self._notes.put(subject_id, key, note)
 
     def _sent(self, subject_id: str, block: Block, remote: RemoteBlock) -> None:
         with self._journal.transaction():
             if self._record.get_subject(subject_id) is not None:
                 self._note(subject_id, block, remote)
+                self._notes.put(subject_id, f"{_ATTACHING}{block.label}", None)
 
-    def _found_gone(self, subject_id: str, agent_id: str, here: Sequence[Block]) -> None:
+    def _found_gone(self, subject_id: str, agent_id: str, here: Sequence[Told]) -> None:
         """Something was removed on the server: the agent, or a block of it."""
         agent = self._server.get_agent(agent_id)
         if agent is None:
@@ -410,13 +473,14 @@ class Blocks:
         )
 
     def _note(self, subject_id: str, block: Block, remote: RemoteBlock, *, version: int | None = None) -> None:
-        note = {
-            "id": remote.id,
-            "seen": fingerprint(remote.value),
-            "block": block.id,
-            "version": block.version if version is None else version,
-        }
-        self._notes.put(subject_id, f"{_BLOCK}{block.label}", note)
+        self._put_note(subject_id, remote, block.id, block.version if version is None else version)
+
+    def _put_note(self, subject_id: str, remote: RemoteBlock, block_id: str, version: int) -> None:
+        self._notes.put(subject_id, f"{_BLOCK}{remote.label}", _noted(remote, block_id, version))
+
+
+def _noted(remote: RemoteBlock, block_id: str, version: int) -> dict[str, Any]:
+    return {"id": remote.id, "seen": fingerprint(remote.value), "block": block_id, "version": version}
 
 
 def merge(base: str, ours: str, theirs: str) -> str:
