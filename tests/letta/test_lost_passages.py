@@ -118,3 +118,52 @@ def test_what_was_said_and_is_deleted_while_it_is_sent_does_not_come_back(
     with fake.meanwhile(*BATCH, lambda: store.backend.delete_passages("sarah", [ids[1]]), when="before"):
         store.backend.send_passages("sarah")
     assert texts(memory) == ["I love cats"]
+
+
+def erased(memory: Memory) -> int:
+    """How many passages the receipt counts, and the first of this file."""
+    receipt = memory.delete_subject("sarah")
+    assert receipt is not None
+    return receipt.passages - 1
+
+
+def test_a_receipt_counts_a_passage_once_whose_answer_was_lost(memory: Memory, fake: LossyLetta) -> None:
+    with fake.losing(*BATCH):
+        memory.add_passages(["likes tea", "has a cat"])
+    assert erased(memory) == 2
+    assert at_letta(fake) == []
+
+
+def test_a_receipt_counts_a_passage_once_that_is_twice_at_letta(memory: Memory, fake: LossyLetta) -> None:
+    memory.add_passages(["likes tea", "has a cat"])
+    twin = {**list(fake.passages.values())[-1], "id": "passage-twin"}
+    fake.passages["passage-twin"] = twin
+    assert erased(memory) == 2
+
+
+def test_a_receipt_counts_a_passage_once_of_which_a_newer_version_waits(memory: Memory, fake: LossyLetta) -> None:
+    first = Passage(text="likes tea")
+    memory.add_passages([first])
+    with fake.away():
+        memory.add_passages([first.model_copy(update={"text": "likes coffee"}), Passage(text="has a cat")])
+    assert erased(memory) == 2
+
+
+def test_a_receipt_does_not_count_what_was_removed_before(memory: Memory, fake: LossyLetta) -> None:
+    ids = memory.add_passages(["likes tea", "has a cat"])
+    with fake.losing("DELETE", "/v1/archives/.*/passages/.*", arrives=False):
+        memory.delete_passage(ids[0])
+    assert at_letta(fake) == ["likes tea", "has a cat"]
+    assert erased(memory) == 1
+
+
+def test_nothing_whose_answer_was_lost_stays_in_an_archive_that_others_have(memory: Memory, fake: LossyLetta) -> None:
+    (archive,) = fake.archives
+    with fake.client() as client:
+        other = client.agents.create(name="other", model="openai/gpt-4.1")
+        client.agents.archives.attach(archive, agent_id=other.id)
+        client.archives.passages.create_many(archive, passages=[{"text": "somebody else's"}])
+    with fake.losing(*BATCH):
+        memory.add_passages(["a secret"])
+    assert erased(memory) == 1
+    assert [each["text"] for each in fake.passages.values()] == ["somebody else's"]

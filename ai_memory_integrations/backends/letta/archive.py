@@ -398,12 +398,13 @@ class Archive:
 
     # reading
 
-    def sent(self, subject_id: str) -> tuple[frozenset[str], bool]:
-        """Letta's ids of the passages that this journal has sent and not seen removed, and whether these are all of
-        them: the answer to a batch may have been lost."""
-        there = {letta_id for letta_id, _ in self._sent(subject_id).values()}
+    def sent(self, subject_id: str) -> tuple[dict[str, str], frozenset[str], bool]:
+        """The passages that this journal has sent and not seen removed, our ids by Letta's; Letta's ids of those that
+        were removed here and are still to be removed there; and whether these are all: the answer to a batch may have
+        been lost."""
+        there = {letta_id: passage_id for passage_id, (letta_id, _) in self._sent(subject_id).items()}
         sending = self._notes.get(subject_id, _SENDING)
-        return self._gone(subject_id) | there, sending is None or not sending["batch"]
+        return there, self._gone(subject_id), sending is None or not sending["batch"]
 
     def _sent(self, subject_id: str) -> dict[str, tuple[str, str | None]]:
         """Letta's id and time of what this journal sent, by our id."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ai_memory_integrations.backends.letta.agents import ALONE, ARCHIVE, ERASING, Agents
 from ai_memory_integrations.backends.letta.archive import Archive
+from ai_memory_integrations.backends.letta.archived import from_letta
 from ai_memory_integrations.backends.letta.remote import RemoteAgent
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.ports import Backend, Journal, Notes
@@ -33,13 +34,17 @@ Holders = dict[str, list[RemoteAgent] | None]
 @dataclass(frozen=True)
 class Known:
     """What the journal knows of a subject at Letta. `blocks` were made for it, also where its agent has gone; `archive`
-    is that of `agent`, of which Letta lets it have one alone; `sent` are the passages that were put there. `alone`:
-    nobody else has made anything for it, and what is named here is all there is."""
+    is that of `agent`, of which Letta lets it have one alone; `sent` are the passages that were put there, our ids by
+    Letta's, `gone` of these (and of no others) those that were removed here and are not removed there yet, `waiting`
+    our ids of those that are in the journal. `alone`: nobody else has made anything for it, and what is named here is
+    all there is."""
 
     agent: str | None
     archive: str | None
     blocks: tuple[str, ...]
-    sent: frozenset[str]
+    sent: Mapping[str, str]
+    gone: frozenset[str]
+    waiting: frozenset[str]
     alone: bool
 
 
@@ -141,12 +146,14 @@ class Erasure:
         note = self._notes.get(subject_id, ARCHIVE)
         if note is None or agent is None or note["agent"] != agent:
             note = {}
-        sent, is_all = self._archive.sent(subject_id)
+        sent, gone, is_all = self._archive.sent(subject_id)
         return Known(
             agent=agent,
             archive=note.get("id"),
             blocks=tuple(block["id"] for block in self._notes.list(subject_id, "block/").values()),
             sent=sent,
+            gone=gone,
+            waiting=frozenset(passage.id for passage in self._record.list_passages(subject_id)),
             alone=self._exclusive and is_all and bool(note.get(ALONE)),
         )
 
@@ -184,7 +191,7 @@ class Erasure:
         """The plan of an erasure that was interrupted: somebody may have attached an archive since."""
         before = plan.get("shared", {})
         shared = self._shared(subject_id, plan, known, {})
-        passages = plan["passages"] if shared.keys() <= before.keys() else sum(map(len, shared.values()))
+        passages = plan["passages"] if shared.keys() <= before.keys() else _count(known, _all(shared), known.sent)
         return {**plan, "shared": {**shared, **before}, "passages": passages}
 
     def _attached(self, known: Known, agent: RemoteAgent | None, *, alone: bool) -> list[str]:
@@ -198,6 +205,7 @@ class Erasure:
         """Those of the archives that somebody else's agents have too, each with the passages in it that are known to be
         the subject's. An archive that nobody else has is not among them."""
         found: dict[str, list[str]] = {}
+        ours = known.waiting.union(known.sent.values())  # also what was sent without an answer, or twice
         for archive_id in plan["archives"]:
             if archive_id not in looked:
                 looked[archive_id] = self._server.list_archive_agents(archive_id)
@@ -205,25 +213,32 @@ class Erasure:
             others = [each.id for each in holders or () if self._is_strange(subject_id, plan, each)]
             if others or holders is None:
                 reader = others[0] if others else plan["agent"] if archive_id == known.archive else None
-                found[archive_id] = sorted(known.sent & self._passages_of(reader))
+                found[archive_id] = sorted(
+                    letta_id
+                    for letta_id, passage_id in self._passages_of(reader).items()
+                    if letta_id in known.sent or letta_id in known.gone or passage_id in ours
+                )
         return found
 
     def _is_strange(self, subject_id: str, plan: Mapping[str, Any], agent: RemoteAgent) -> bool:
         return agent.id != plan["agent"] and self._names.tag(subject_id) not in agent.tags
 
     def _count(self, plan: Mapping[str, Any], known: Known) -> int:
-        """How many passages will be removed with the archives of the plan."""
-        kept = sum(map(len, plan["shared"].values()))
-        if plan["shared"].keys() >= set(plan["archives"]):
-            return kept
-        return kept + len(known.sent if plan["alone"] else self._passages_of(plan["agent"]))
+        """How many passages will be removed with the archives of the plan, but for those that are in the journal too:
+        they are counted with it."""
+        names = dict(known.sent)
+        there = set(_all(plan["shared"]))
+        if not plan["shared"].keys() >= set(plan["archives"]):
+            names |= {} if plan["alone"] else self._passages_of(plan["agent"])
+            there |= known.sent.keys() if plan["alone"] else names.keys()
+        return _count(known, there, names)
 
-    def _passages_of(self, agent_id: str | None) -> frozenset[str]:
-        """In one request, in which a search tells less of each passage than a list does."""
+    def _passages_of(self, agent_id: str | None) -> dict[str, str]:
+        """Our ids by Letta's, in one request, in which a search tells less of each passage than a list does."""
         if agent_id is None:
-            return frozenset()
+            return {}
         found = self._server.optional(lambda: self._server.search_passages(agent_id, "passages", limit=_ALL))
-        return frozenset(passage.id for passage in found or ())
+        return {passage.id: from_letta(passage).passage.id for passage in found or ()}
 
     # removing it
 
@@ -247,10 +262,10 @@ class Erasure:
             for passage_id in shared[archive_id]:
                 self._server.delete_passage(archive_id, passage_id)
             kept.append(_SHARED_ARCHIVE.format(id=archive_id, gone=len(shared[archive_id])))
-        passages = sum(map(len, more.values()))
+        there = set(_all(more))
         if not plan["archives"] and len(others) > len(more):  # what was sent is in one of them
-            passages += len(known.sent)
-        return passages, kept
+            there |= known.sent.keys()
+        return _count(known, there, known.sent), kept
 
     def _has_all(self, subject_id: str, plan: Mapping[str, Any]) -> bool:
         """Whether the plan has every archive that was ever made, also since it was noted."""
@@ -270,3 +285,12 @@ class Erasure:
             else:
                 self._server.delete_block(block_id)
         return kept
+
+
+def _all(shared: Mapping[str, Iterable[str]]) -> list[str]:
+    return [letta_id for ids in shared.values() for letta_id in ids]
+
+
+def _count(known: Known, there: Iterable[str], names: Mapping[str, str]) -> int:
+    """How many passages these are of Letta's, each once however often it was sent."""
+    return len({names[each] for each in there if each in names and each not in known.gone} - known.waiting)
