@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from letta.fake_server import FakeLetta
+from patience import PATIENCE, wait_until
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.backends.letta.server import LettaServer
@@ -24,11 +25,13 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Memory]]:
     """Opens one journal on the account that is given, with a key of it."""
     with ExitStack() as held:
 
-        def open_(account: FakeLetta, key: str) -> Memory:
+        def open_(
+            account: FakeLetta, key: str, journal: str = "journal", learning: LearningPolicy | str = AT_ONCE
+        ) -> Memory:
             server = LettaServer(client=account.client(key))
-            store = LettaStore(server, SQLiteStore(str(tmp_path / "journal.db")), url="letta://")
+            store = LettaStore(server, SQLiteStore(str(tmp_path / f"{journal}.db")), url="letta://")
             held.callback(store.close)
-            return held.enter_context(Memory(backend=store, learning=AT_ONCE, embedder=False))
+            return held.enter_context(Memory(backend=store, learning=learning, embedder=False))
 
         yield open_
 
@@ -102,3 +105,42 @@ def test_with_the_same_key_a_server_that_was_emptied_is_filled_again(
 def test_the_journal_does_not_hold_the_key(opened: Callable[..., Memory], account: FakeLetta, tmp_path: Path) -> None:
     know(opened(account, "sk-a-secret-key"), "sarah")
     assert not any(b"sk-a-secret-key" in file.read_bytes() for file in tmp_path.glob("journal.db*"))
+
+
+def test_what_waits_for_a_subject_that_has_no_agent_yet_does_not_go_to_another_account(
+    opened: Callable[..., Memory], account: FakeLetta
+) -> None:
+    memory = opened(account, "a", learning="off")
+    know(memory, "sarah")
+    memory.add_messages("tom", [{"role": "user", "content": "I have a secret"}], skip_vector_storage=False)
+    other = FakeLetta()
+    know(opened(other, "b", "theirs"), "tom")
+    there = {key: dict(block) for key, block in other.blocks.items()}
+    mistaken = opened(other, "b")
+    for call in (
+        lambda: mistaken.list_blocks("tom"),
+        lambda: mistaken.add_passages(["another secret"], subject_id="tom"),
+        lambda: mistaken.ensure_subject("new"),
+        lambda: mistaken.get_user_memory("nobody"),
+        mistaken.list_subjects,
+        lambda: mistaken.delete_subject("tom"),
+    ):
+        with pytest.raises(ConfigurationError, match="another account"):
+            call()
+    assert (other.passages, other.runs, other.blocks) == ({}, {}, there)
+    assert opened(account, "a").drain(timeout=PATIENCE)
+    wait_until(lambda: len(account.passages) == 2)
+    assert {each["text"] for each in account.passages.values()} == {"I have a secret", "another secret"}
+
+
+def test_a_new_key_of_the_account_costs_one_request_and_is_then_known(
+    opened: Callable[..., Memory], account: FakeLetta
+) -> None:
+    know(opened(account, "a"), "sarah")
+    account.seen.clear()
+    opened(account, "b").ensure_subject("tom")
+    (agent,) = {line for line in account.seen if line.startswith("GET /v1/agents/agent-")}
+    assert account.seen.count(agent) == 1
+    account.seen.clear()
+    opened(account, "b").ensure_subject("eve")
+    assert not any(line.startswith("GET /v1/agents/agent-") for line in account.seen)

@@ -167,3 +167,15 @@ def test_nothing_whose_answer_was_lost_stays_in_an_archive_that_others_have(memo
         memory.add_passages(["a secret"])
     assert erased(memory) == 1
     assert [each["text"] for each in fake.passages.values()] == ["somebody else's"]
+
+
+def test_what_is_archived_when_agent_and_archive_were_removed_at_letta_waits_and_arrives(
+    memory: Memory, fake: LossyLetta
+) -> None:
+    fake.agents.clear()
+    fake.archives.clear()
+    fake.passages.clear()
+    for text in ("likes tea", "has a cat", "has a dog", "has a bird"):
+        memory.add_passages([text])
+    assert [each["text"] for each in fake.passages.values()] == ["likes tea", "has a cat", "has a dog", "has a bird"]
+    assert len(fake.agents) == 1

@@ -40,6 +40,8 @@ _AGENT = "agent"
 ERASING = "erasing"  # what is being removed of a subject: from here on nothing is made for it
 _KEYS = "keys"  # marks of those with which an agent was seen
 _REMEMBERED = 10_000
+_KEYS_LOOKED_AT = 1_000  # notes of agents, for the mark of a key
+_AGENTS_ASKED_FOR = 5
 ARCHIVE = "archive"
 ALONE = "alone"  # of an archive's note: nothing of the subject was made but by this journal
 UNKNOWN_ARCHIVE = {"agent": "", "id": None}  # there may be one of an agent that went, or none
@@ -50,6 +52,10 @@ _PAGE = 20
 _WHOLE_PAGE = 100
 _MAKER_FIELD = "made_by_call"
 _YIELD_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+_OTHER_ACCOUNT = (
+    "the journal seems to belong to another account. Give each account a journal= or a namespace= of its own, or open "
+    "this one with the key of its account"
+)
 _TOOLS = ("memory_insert", "memory_replace", "memory_rethink")
 
 
@@ -113,6 +119,7 @@ class Agents:
         self._exclusive = exclusive
         self._pause = pause
         self._seen: set[str] = set()
+        self._is_at_home = False
 
     def known(self, subject_id: str) -> str | None:
         """The id of a subject's agent as far as the journal knows; no request is made."""
@@ -123,7 +130,10 @@ class Agents:
         """The agent behind a subject on the server, with its blocks; the oldest of several. One request, as a rule.
 
         An agent that the AI Memory SDK made for the subject is one of ours from now on: it gets our tags as well.
+
+        Raises: ConfigurationError with a key of another account than the journal's.
         """
+        self.check_key()
         found = self._candidates(subject_id)
         ours = [agent for agent in found if self.names.tag(subject_id) in agent.tags]
         if ours:
@@ -142,7 +152,11 @@ class Agents:
             after = page[-1].id
 
     def everybody(self) -> Iterator[tuple[str, RemoteAgent]]:
-        """The subjects that have an agent at Letta, with the oldest one each; first ours, then the SDK's."""
+        """The subjects that have an agent at Letta, with the oldest one each; first ours, then the SDK's.
+
+        Raises: ConfigurationError with a key of another account than the journal's.
+        """
+        self.check_key()
         met: set[str] = set()
         for agent in self.all():
             subject_id = self.names.subject_of(agent.tags)
@@ -184,6 +198,33 @@ class Agents:
             if note is not None and mark not in note.get(_KEYS, ()):
                 self._notes.put(subject_id, _AGENT, {**note, _KEYS: [*note.get(_KEYS, ()), mark]})
 
+    def check_key(self) -> None:
+        """Once: whether the key, where the journal knows agents and has seen none of them with it, is of their account.
+        One request, as a rule, and none with a key that the journal knows.
+
+        Raises: ConfigurationError.
+        """
+        if self._is_at_home:
+            return
+        others: dict[str, str] = {}
+        for subject_id in self._notes.subjects(_AGENT)[:_KEYS_LOOKED_AT]:
+            note = self._notes.get(subject_id, _AGENT)
+            keys = () if note is None else note.get(_KEYS, ())
+            if self._server.key_mark in keys:
+                others.clear()
+                break
+            if note is not None and keys:
+                others[str(note["id"])] = subject_id
+        asked = list(others)[:_AGENTS_ASKED_FOR]
+        if asked and not any(self._server.get_agent(agent_id) is not None for agent_id in asked):
+            there = self._server.list_agents([self.names.all], limit=_WHOLE_PAGE)
+            if not any(agent.id in others for agent in there):
+                raise ConfigurationError(
+                    f"none of the agents that this journal knows is there with this key, not even {asked[0]} of "
+                    f"subject {others[asked[0]]!r}: {_OTHER_ACCOUNT}"
+                )
+        self._is_at_home = True
+
     def check_account(self, subject_id: str) -> None:
         """The agent that is known was not there. Where the key is a new one, it may be of another account, on which
         nothing of this journal's is to be made: one request tells whether any agent that the old key knew is there.
@@ -200,8 +241,7 @@ class Agents:
                 return
         raise ConfigurationError(
             f"the agent of subject {subject_id!r}, {note['id']}, is not on this server, nor is any other that was made "
-            "with the key before this one: it seems to belong to another account. Give each account a journal= or a "
-            "namespace= of its own, or open this one with the key of its account"
+            f"with the key before this one: {_OTHER_ACCOUNT}"
         )
 
     def forget(self, subject_id: str, agent_id: str) -> None:

@@ -203,9 +203,13 @@ class Archive:
                 self._remove_gone(subject_id, agent_id)
                 if not goes_on:
                     return
-            except BaseException:
+            except BaseException as error:
                 self._let_another(subject_id, token)
-                raise
+                if not isinstance(error, GoneFromServerError):
+                    raise
+                if self._server.get_agent(agent_id) is None:
+                    self._agents.forget(subject_id, agent_id)
+                raise BackendUnavailableError(f"the agent of subject {subject_id!r} is gone: {error}") from error
 
     def _may_wait(self, subject_id: str) -> bool:
         return self._notes.get(subject_id, _SENDING) is not None or bool(self._batch(subject_id, most=1))
