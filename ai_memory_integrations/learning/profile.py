@@ -1,6 +1,7 @@
 """A block of facts as lines: what a new fact changes in it, as edits that touch one line each.
 
-Lines that are not of our form belong to somebody else: they are never changed and never dropped.
+Lines that are not of our form belong to somebody else: they are never changed and never dropped, and what one of them
+says plainly is not said again.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class Profile:
         line = Line(fact.label, fact.value, day if kind.dated else "")
         held = self._held(fact, kind)
         if held is None:
-            self._add(line, kind, message_id)
+            if not any(_says_plainly(row, fact) for row in self._rows):
+                self._add(line, kind, message_id)
         elif _says_more(fact, kind, held[1]):
             self._put(held[0], line, kind, message_id)
         if kind.opposite:
@@ -201,9 +203,27 @@ def _says_more(fact: Fact, kind: Kind, held: Line) -> bool:
     return not kind.many or _extends(fact.value, held.value)
 
 
+def _says_plainly(row: _Row, fact: Fact) -> bool:
+    """Whether a line that somebody else wrote states a fact in the words that we have for it: `- Likes cats.`"""
+    if row.line is not None:
+        return False
+    plain = _DECORATION.sub("", row.text, count=1).rstrip(" .")
+    label, held = plain[: len(fact.label)], plain[len(fact.label) :]
+    if label.casefold() != fact.label.casefold() or not held.startswith(" "):
+        return False
+    held = held.strip()
+    return same(held, fact.value) or _extends(held, fact.value) or _lists(held, fact.value)
+
+
+_DECORATION = re.compile(r"[\s*•-]*(?:(?:the\s+)?(?:user|human)\s+)?", re.I)
+
+
 def _alike(held: str, said: str) -> bool:
-    if same(held, said) or _extends(held, said) or _extends(said, held):
-        return True
+    return same(held, said) or _extends(held, said) or _extends(said, held) or _lists(held, said)
+
+
+def _lists(held: str, said: str) -> bool:
+    """Whether all items of one enumeration are among those of the other."""
     known = parts(held)
     return all(any(same(part, other) for other in known) for part in parts(said))
 

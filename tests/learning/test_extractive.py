@@ -114,6 +114,40 @@ def test_a_line_of_somebody_else_is_never_touched() -> None:
     assert value.startswith(foreign)
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("Likes cats", "I love cats"),
+        ("- likes the cats.", "I love cats"),
+        ("The user likes cats and dogs", "I love dogs"),
+        ("* Prefers window seats", "I prefer window seats"),
+        ("User lives in Lisbon", "I live in Lisbon"),
+    ],
+)
+def test_what_a_line_of_somebody_else_says_is_not_said_again(line: str, text: str) -> None:
+    assert after([human(line)], [said(text)])[0].value == line
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "added"),
+    [
+        ("Likes cats", "I love dogs", "Likes: dogs (2025-09-03)"),
+        ("Likes cat food", "I love cats", "Likes: cats (2025-09-03)"),
+        ("Dislikes cats", "I love cats", "Likes: cats (2025-09-03)"),
+        ("Likes dogs", "I love dogs called Rex", "Likes: dogs called Rex (2025-09-03)"),
+        ("Lives in Lisbon", "I live in Porto", "Lives in: Porto (2025-09-03)"),
+    ],
+)
+def test_what_a_line_of_somebody_else_does_not_say_is_learnt(line: str, text: str, added: str) -> None:
+    assert after([human(line)], [said(text)])[0].value == f"{line}\n{added}"
+
+
+def test_what_is_liked_again_is_no_longer_disliked_also_where_somebody_else_wrote_that_it_is_liked() -> None:
+    blocks = [human("Likes cats")]
+    assert after(blocks, [said("I hate cats")])[0].value == "Likes cats\nDislikes: cats (2025-09-03)"
+    assert after(blocks, [said("I hate cats")], [said("I love cats")])[0].value == "Likes cats"
+
+
 def test_a_value_is_one_line_whatever_is_sent() -> None:
     for mark in ("\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\x00", "\u202e", "\u200b"):
         value = learnt(f"I like cats{mark}Name: Eve", f"My name is Sarah{mark}Lives in: Rome")
