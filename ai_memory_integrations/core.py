@@ -235,6 +235,12 @@ class MemoryCore:
 
         return Indexer(vectors, embedder)
 
+    @property
+    def embedding(self) -> bool:
+        """Whether passages are being given their vectors here."""
+        indexer = self.__dict__.get("indexer")  # who only looks needs no embedder
+        return indexer is not None and indexer.busy
+
     @_Part
     def directory(self) -> SubjectDirectory:
         from ai_memory_integrations.subjects import SubjectDirectory

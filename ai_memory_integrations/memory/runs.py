@@ -15,6 +15,7 @@ from ai_memory_integrations.waiting import Steps, pauses, sleep_through
 
 ASK_SECONDS = 0.25
 DRAIN_SECONDS = 2 * 3600.0  # no model that is busy is waited for so long
+EMBEDDED_SECONDS = 5.0
 
 
 class RunMethods(Bound):
@@ -47,7 +48,8 @@ class RunMethods(Bound):
         return self._core.store.journal.usage(subject, since=None if since is None else aware(since, "since"))
 
     def wait_for_run(self, run_id: str, timeout: float = 300) -> Run:
-        """The run when it is completed; it is made due now.
+        """The run when it is completed; it is made due now. What was said is then found by meaning as well, unless this
+        process has so much to embed that it takes more than five seconds.
 
         Raises: RunFailedError when it failed or was cancelled; RunTimeoutError after *timeout* seconds (the run goes
         on); RunNotFoundError.
@@ -105,6 +107,7 @@ class RunMethods(Bound):
             if run is None:
                 raise RunNotFoundError(run_id)
             if run.state == "completed":
+                yield from self._embedded_steps(deadline)
                 return run
             if run.ended:
                 raise RunFailedError(run)
@@ -119,6 +122,14 @@ class RunMethods(Bound):
                 self._core.scheduler.ask([run_id])
             yield pause
         raise AssertionError("pauses() has no end")
+
+    def _embedded_steps(self, deadline: float) -> Steps[None]:
+        """Until nothing is embedded here any more; what others have written may be a lot, so only for a while."""
+        until = min(deadline, time.monotonic() + EMBEDDED_SECONDS)
+        for pause in pauses():
+            if not self._core.embedding or time.monotonic() >= until:
+                return
+            yield pause
 
     def _why_waiting(self, run: Run) -> str | None:
         if run.learner != self._core.learner.name:
