@@ -1,4 +1,4 @@
-"""What is worth recalling into a conversation, for adapters that put it there unasked."""
+"""What is worth recalling into a conversation, and how much of it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ def recalled(
     search: Callable[[int], Sequence[Passage]], query: str, count: int, *, leave_out: Callable[[Passage], bool]
 ) -> list[Passage]:
     """At most *count* of the passages that *search* finds when it is given a limit, in its order: none to *leave_out*,
-    and of those that say the same the first. Of a long one, such as a document that somebody pasted into a chat, the
-    part that fits *query* best, with "…" for the rest.
+    and of those that say the same the first; of a long one its `excerpt`. For adapters, which put it there unasked.
 
     People ask the same again and again. So where little is left of what was found, more is looked for, up to a bound.
     """
@@ -28,11 +27,13 @@ def recalled(
             if not leave_out(passage):
                 said.setdefault(passage.text, passage)
         if len(said) >= count or len(found) < limit or limit >= _FURTHEST_LOOK:
-            return [_excerpt(passage, query) for passage in list(said.values())[:count]]
+            return [excerpt(passage, query) for passage in list(said.values())[:count]]
         limit *= _FIRST_LOOK
 
 
-def _excerpt(passage: Passage, query: str) -> Passage:
+def excerpt(passage: Passage, query: str) -> Passage:
+    """Of a long passage, such as a document that somebody pasted into a chat, the part that fits *query* best, with "…"
+    for the rest: whole it could fill a prompt. Another one as it is."""
     if len(passage.text) <= LONGEST:
         return passage
     from ai_memory_integrations.search.text import STOP_WORDS, words_of

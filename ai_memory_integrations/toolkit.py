@@ -26,6 +26,7 @@ from ai_memory_integrations.errors import (
 from ai_memory_integrations.learning import edits
 from ai_memory_integrations.memory import Memory
 from ai_memory_integrations.prompt import render_blocks, render_passages
+from ai_memory_integrations.recalling import excerpt
 from ai_memory_integrations.types import Block
 
 _ATTEMPTS = 5
@@ -129,7 +130,8 @@ def named(tool: MemoryTool, name: str) -> MemoryTool:
 
 
 def _search(memory: Memory, query: str, limit: int = 5) -> str:
-    return render_passages(memory.search_passages(query, limit=limit), ids=True) or "Nothing was found."
+    found = memory.search_passages(query, limit=limit)
+    return render_passages((excerpt(passage, query) for passage in found), ids=True) or "Nothing was found."
 
 
 def _read(memory: Memory, label: str | None = None) -> str:

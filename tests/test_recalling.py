@@ -17,6 +17,7 @@ from ai_memory_integrations.langchain import CoreMemoryMiddleware
 from ai_memory_integrations.langgraph import MemoryState, inject_memory
 from ai_memory_integrations.llama_index import ArchivalMemoryBlock, CoreMemory
 from ai_memory_integrations.testing import ScriptedChatModel
+from ai_memory_integrations.toolkit import memory_tools
 
 ASKED = "What is the cat called?"
 
@@ -80,3 +81,22 @@ class TestRecall:
         assert "her cat is called Miso." in text
         assert "… " in text
         assert len(text) < 3000
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda memory: memory.recall(query=ASKED),
+        lambda memory: memory.prompt(query=ASKED),
+        lambda memory: memory_tools(["search_memory"])[0].use(memory, query=ASKED),
+    ],
+    ids=["recall", "prompt", "tool"],
+)
+def test_who_asks_for_text_gets_the_part_of_a_long_one_that_fits(memory: Memory, ask: Callable[[Memory], str]) -> None:
+    filler = "The weather was fine and nothing else was to be seen that day. " * 400
+    pasted = f"{filler}\n\nSince the spring her cat is called Miso.\n\n{filler}"
+    memory.add_passages([pasted])
+    text = ask(memory)
+    assert "her cat is called Miso." in text
+    assert len(text) < 3000
+    assert [each.text for each in memory.search_passages(ASKED)] == [pasted]

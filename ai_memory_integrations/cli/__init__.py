@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from ai_memory_integrations.errors import AIMemoryError
 
@@ -20,10 +22,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from ai_memory_integrations.cli.commands import app
 
     try:
-        app(arguments, prog_name="ai-memory")
+        try:
+            app(arguments, prog_name="ai-memory")
+        finally:
+            sys.stdout.flush()
     except AIMemoryError as error:
-        sys.stderr.write(f"ai-memory: {' '.join(str(error).split())}\n")
+        _fail(str(error))
+    except BrokenPipeError:  # nobody reads on
+        _silence()
         raise SystemExit(1) from None
+    except OSError as error:  # such as a full disk behind standard output
+        _silence()
+        _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
+
+
+def _fail(text: str) -> NoReturn:
+    sys.stderr.write(f"ai-memory: {' '.join(text.split())}\n")
+    raise SystemExit(1) from None
+
+
+def _silence() -> None:
+    """What could not be written is not tried again when the process ends."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _ToStderr(logging.Handler):

@@ -37,8 +37,10 @@ def migrate(
     """
     here = Place.of("letta://" if source == "letta" else source, "--from")
     there = Place.of("letta://" if target == "letta" else target, "--to")
-    if here.url == there.url:
+    if here.is_same(there):
         raise ConfigurationError(f"--from and --to are the same place: {here.shown}")
+    if there.ends:
+        raise ConfigurationError(f"--to {there.shown} ends with this command: name a file or a server")
     with here.open(learning="off", embedder=False) as old, _target(there, dry_run=dry_run) as new:
         # First: whoever opens the new place while subjects still arrive finds what they shall begin with.
         settings = [] if subject else move_settings(old, new, dry_run=dry_run)

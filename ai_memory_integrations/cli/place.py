@@ -47,6 +47,17 @@ class Place:
         name = file_of(self.url)
         return None if name is None else Path(name).expanduser().absolute()
 
+    def is_same(self, other: Place) -> bool:
+        """Whether both name one place, in whatever way."""
+        if self.path is None or other.path is None:
+            return self.url == other.url
+        return self.path.resolve() == other.path.resolve()
+
+    @property
+    def ends(self) -> bool:
+        """Whether what is kept there is gone when the command is done."""
+        return self.path is None and scheme_of(self.url) == "sqlite"
+
     @property
     def exists(self) -> bool:
         """Whether memory can be there: of a server that is left to be seen."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ai_memory_integrations.memory.archive import ArchiveMethods
 from ai_memory_integrations.prompt import render_blocks, render_passages
+from ai_memory_integrations.recalling import excerpt
 from ai_memory_integrations.subjects import SubjectId
 
 
@@ -29,6 +30,8 @@ class PromptMethods(ArchiveMethods):
         limit: int = 5,
         subject_id: SubjectId | None = None,
     ) -> str:
-        """The passages that match *query*, as text for a prompt; "" when there are none."""
+        """The passages that match *query*, as text for a prompt; "" when there are none. Of a long one the part that
+        fits best, with "…" for the rest; `search_passages` has it whole."""
         subject, text = self._asked(user_id, query, subject_id)
-        return render_passages(self.search_passages(text, limit=limit, subject_id=subject))
+        found = self.search_passages(text, limit=limit, subject_id=subject)
+        return render_passages(excerpt(passage, text) for passage in found)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 
 from ai_memory_integrations import Block, Memory, Message, __version__
 from ai_memory_integrations.backends.urls import open_store
@@ -221,6 +222,21 @@ def test_prune_removes_old_versions_and_doctor_says_how_much_there_is(command: C
     }
     assert command("--url", file, "prune", "--days", "0").out == "2 versions removed\n"
     assert versions() == "2 versions of 2"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("arguments", [["show", "sarah"], ["subjects"], ["subjects", "--json"], ["export", "sarah"]])
+def test_output_that_cannot_be_written_is_said_in_a_line(file: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "ai_memory_integrations.cli", "--url", str(file), *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (1, "ai-memory: standard output: No space left on device\n")
 
 
 def test_prune_has_to_know_what_stays(command: Command, file: Path) -> None:

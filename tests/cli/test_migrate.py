@@ -186,8 +186,16 @@ def test_an_unknown_subject_moves_nothing(command: Command, team: Path, tmp_path
 def test_places_that_are_not_there_or_the_same_are_refused(command: Command, team: Path, tmp_path: Path) -> None:
     missing = command("migrate", "--from", tmp_path / "missing.db", "--to", tmp_path / "new.db")
     assert (missing.code, "no memory in" in missing.err, "--from" in missing.err) == (1, True, True)
-    same = command("migrate", "--from", team, "--to", team)
-    assert (same.code, "same place" in same.err) == (1, True)
+    link = tmp_path / "link.db"
+    link.symlink_to(team)
+    for again in (team, f"sqlite:///{team}", team.parent / "." / "x" / ".." / team.name, link):
+        same = command("migrate", "--from", team, "--to", again)
+        assert (same.code, "same place" in same.err) == (1, True), again
+
+
+def test_what_ends_with_the_command_is_no_place_to_move_to(command: Command, team: Path) -> None:
+    nowhere = command("migrate", "--from", team, "--to", ":memory:")
+    assert (nowhere.code, nowhere.out, "name a file or a server" in nowhere.err) == (1, "", True)
 
 
 def test_a_subject_that_cannot_be_moved_does_not_hold_up_the_others(team: Path, tmp_path: Path) -> None:
