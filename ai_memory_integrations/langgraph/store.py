@@ -21,6 +21,7 @@ from langgraph.store.base import (
     InvalidNamespaceError,
     Item,
     ListNamespacesOp,
+    MatchCondition,
     Op,
     PutOp,
     Result,
@@ -267,15 +268,12 @@ class CoreMemoryStore(BaseStore):
         _check_page(op.limit, op.offset)
         if op.max_depth is not None and (isinstance(op.max_depth, bool) or op.max_depth < 1):
             raise InvalidInputError(f"max_depth must be a whole number from 1, got {op.max_depth!r}")
-        conditions = []
-        for condition in op.match_conditions or ():
-            if condition.match_type not in ("prefix", "suffix"):
-                raise ValueError(f"Unsupported match type: {condition.match_type}")
-            conditions.append(condition._replace(path=checked(condition.path, op)))
+        op = op._replace(match_conditions=tuple(map(_condition, op.match_conditions or ())))
+        conditions = tuple(each._replace(path=checked(each.path, op)) for each in op.match_conditions or ())
         prefix = common_prefix(conditions)
         if self._core_memory.hold(prefix):
             self._core_memory.check_read(prefix)
-        return op._replace(match_conditions=tuple(conditions))
+        return op._replace(match_conditions=conditions)
 
     def _write(self, op: PutOp) -> _Write:
         if op.value is None or op.index is False or self._core_memory.hold(op.namespace):
@@ -414,6 +412,14 @@ def _search_items(found: Iterable[tuple[ItemRow, float | None]], used: list[Item
         item.score = score
         items.append(item)
     return items
+
+
+def _condition(given: MatchCondition) -> MatchCondition:
+    """A condition of a listing; one label may stand without its tuple."""
+    if given.match_type not in ("prefix", "suffix"):
+        raise ValueError(f"Unsupported match type: {given.match_type}")
+    path: Any = given.path
+    return given._replace(path=(path,)) if isinstance(path, str) else given
 
 
 def _check_page(limit: Any, offset: Any) -> None:

@@ -15,7 +15,16 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
-from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem, SearchOp
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    InvalidNamespaceError,
+    ListNamespacesOp,
+    MatchCondition,
+    PutOp,
+    SearchItem,
+    SearchOp,
+)
 from patience import PATIENCE
 
 from ai_memory_integrations import Memory
@@ -338,6 +347,20 @@ def work(path: str, worker: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["prefix", "suffix"])
+def test_a_listing_takes_the_name_of_one_label_as_it_is(path: str, kind: Any) -> None:
+    label: Any = "public"  # LangGraph's own callers leave the tuple out
+    with CoreMemoryStore(url=path) as store:
+        for namespace in (("docs", "public"), ("public", "docs"), ("docs", "private")):
+            store.put(namespace, "k", {})
+        found = ("docs", "public") if kind == "suffix" else ("public", "docs")
+        assert store.batch([ListNamespacesOp((MatchCondition(kind, label),))]) == [[found]]
+        assert store.list_namespaces(**{kind: label}) == [found]
+        for no_label in ("docs.public", "", "a\x00"):
+            with pytest.raises(InvalidNamespaceError):
+                store.batch([ListNamespacesOp((MatchCondition(kind, no_label),))])  # type: ignore[arg-type]
+
+
 def test_six_processes_of_sixteen_threads_lose_nothing(path: str) -> None:
     with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
         written = sum(pool.map(work, [path] * WORKERS, range(WORKERS)))
