@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+import time
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.store.base import PutOp, SearchItem
+from patience import PATIENCE, wait_until
 
 from ai_memory_integrations import Memory
+from ai_memory_integrations.backends.sqlite.item_listings import Listings
 from ai_memory_integrations.langgraph import CoreMemoryStore
 from ai_memory_integrations.langgraph.filters import accepting
 
@@ -251,3 +256,52 @@ def test_what_this_process_deletes_leaves_memory_at_once(store: CoreMemoryStore)
     assert "a secret" not in repr(vars(listings.rows))
     store.put(("a",), "other", {"kind": "replaced"})
     assert "tea" not in repr(vars(listings.rows))
+
+
+def test_who_waits_for_a_namespace_that_is_let_go_of_finds_what_was_written_meanwhile(
+    path: str, store: CoreMemoryStore
+) -> None:
+    items: Any = store.memory._core.store.items
+    items._process_memory().listings = Listings(max_places=1)
+    with Memory(path, embedder=False) as other:
+        CoreMemoryStore(other).put(("a",), "k", {"kind": "tea"})
+    store.put(("own",), "k", {})
+    for _ in range(3):
+        assert keys(store.search(("a",), filter={"kind": "tea"})) == ["k"]  # with the next one all of it is read
+    with items._database.read(), items._database.read():
+        pass
+    reached, go_on = defaultdict[str, threading.Event](threading.Event), threading.Event()
+    go_on_again = threading.Event()
+
+    def at(statement: str) -> None:
+        place = (threading.current_thread().name, statement[:6])
+        if place in (("first", "SELECT"), ("second", "PRAGMA")):
+            reached[place[0]].set()
+            assert (go_on if place[0] == "first" else go_on_again).wait(PATIENCE)
+
+    for reader in items._database._readers:
+        reader.set_trace_callback(at)
+    found: dict[str, list[str]] = {}
+
+    def search() -> None:
+        found[threading.current_thread().name] = keys(store.search(("a",), filter={"kind": "tea"}))
+
+    first, second = (threading.Thread(target=search, name=name) for name in ("first", "second"))
+    first.start()
+    assert reached["first"].wait(PATIENCE)
+    second.start()
+    wait_until(lambda: _stands_in(second) == _stands_in(second) == "page")  # until the first is done with it
+    store.search(("b",))  # there is room for one namespace: that one is let go of
+    go_on.set()
+    assert reached["second"].wait(PATIENCE)
+    store.put(("a",), "new", {"kind": "tea"})
+    go_on_again.set()
+    second.join(PATIENCE)
+    assert found == {"first": ["k"], "second": ["new", "k"]}
+
+
+def _stands_in(thread: threading.Thread) -> str:
+    """The function that a thread is in, a moment later."""
+    time.sleep(0.02)
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "" if frame is None else frame.f_code.co_name

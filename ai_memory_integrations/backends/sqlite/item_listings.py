@@ -200,7 +200,9 @@ class Listings:
 
     def _drop(self, path: bytes) -> None:
         place = self._places.pop(path, None)
-        self._nbytes -= 0 if place is None else place.nbytes
+        if place is not None:
+            self._nbytes -= place.nbytes
+            place.line = _ALONE  # somebody may be at work with it, and it is told nothing any more
 
     def _evict(self, path: bytes) -> None:
         while (self._nbytes > self._max_bytes or len(self._places) > self._max_places) and len(self._places) > 1:
@@ -330,13 +332,13 @@ class Listings:
                 table.extend(item_queries.fields_written(connection, prefix, tuple(table.fields), known.last))
                 gone = connection.execute("SELECT id FROM item_gone WHERE no > ?", (known.gone,))
                 table.bury([number for (number,) in gone])
-        self._set(place, table, state)
+        self._set(path, place, table, state)
         return True
 
-    def _set(self, place: _Place, table: ItemTable | None, state: ItemState) -> None:
+    def _set(self, path: bytes, place: _Place, table: ItemTable | None, state: ItemState) -> None:
         """Note a table of *state*; where that is the last one of the line, the place is on it from here on."""
         with self._lock:
-            last = state == self._last
+            last = state == self._last and self._places.get(path) is place
             place.state, place.heard = state, [] if last else None
             place.table = table  # the last of the three, should Ctrl-C come between them
             if place.line != self._line:
@@ -360,7 +362,7 @@ class Listings:
         place.table = None  # should anything fail half way, the next search starts afresh
         table.extend([(number, *_held(rows.get(number), table.fields)) for number in written])
         table.bury(list(gone))
-        self._set(place, None if table.worn else table, state)
+        self._set(path, place, None if table.worn else table, state)
         self._account(path, place)
         self.rows.forget(connection, state)
         return True
@@ -394,7 +396,7 @@ class Listings:
                 return None
         if window == _ALL:
             table.sort()
-        self._set(place, table, state)
+        self._set(path, place, table, state)
         self._account(path, place)
         return table
 
