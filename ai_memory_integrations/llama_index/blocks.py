@@ -83,13 +83,15 @@ class CoreMemoryBlock(_MemoryBlock):
 class ArchivalMemoryBlock(_MemoryBlock):
     """Passages that match what the user said last; what is flushed is kept, found again and learnt.
 
-    `scope` says whether passages come from all of the subject's sessions, or from the session alone.
+    `scope` says whether passages come from all of the subject's sessions, or from the session alone. `tags` as in
+    `Memory.search`: None means what users said and what was archived, [] everything, also what the assistant answered.
     """
 
     name: str = "archival_memory"
     priority: int = 1
     similarity_top_k: int = Field(default=5, ge=1)
     scope: Literal["subject", "session"] = "subject"
+    tags: list[str] | None = None
 
     def __init__(self, memory: Memory | None = None, subject: SubjectSource | None = None, **fields: Any) -> None:
         super().__init__(memory, subject, **fields)
@@ -108,7 +110,7 @@ class ArchivalMemoryBlock(_MemoryBlock):
         with self._outages.passing("no passages were recalled", self.on_error):
             found = await memory.aio.run(
                 recalled,
-                lambda limit: memory.search_passages(query, thread_id=thread_id, limit=limit),
+                lambda limit: memory.search_passages(query, tags=self.tags, thread_id=thread_id, limit=limit),
                 query,
                 self.similarity_top_k,
                 leave_out=lambda passage: passage.message_id in shown or passage.text in texts,

@@ -47,6 +47,15 @@ async def test_blocks_and_passages_stand_in_the_prompt(memory: Memory) -> None:
     assert "Miso is a cat." in str(leading.content)
 
 
+async def test_what_the_assistant_answered_is_recalled_where_that_is_asked_for(memory: Memory) -> None:
+    everything, said = ArchivalMemoryBlock(memory, "sarah", tags=[]), ArchivalMemoryBlock(memory, "sarah")
+    asked, answer = "What is the capital of France?", "The capital of France is Paris."
+    await everything.aput([ChatMessage(asked), ChatMessage(answer, role="assistant")], session_id="s1")
+    assert answer in await everything.aget([ChatMessage("Tell me about Paris.")])
+    assert answer not in await said.aget([ChatMessage("Tell me about Paris, the capital.")])
+    assert asked in await said.aget([ChatMessage("Tell me about Paris, the capital.")])
+
+
 def test_they_work_through_llama_index_s_sync_methods(memory: Memory) -> None:
     memory.initialize_user_memory("sarah", user_context_block_value="Name: Sarah")
     llama = LlamaMemory.from_defaults(memory_blocks=both(memory), insert_method=InsertMethod.USER)
