@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -311,6 +311,8 @@ def block_specs(blocks: Sequence[BlockSpec | dict[str, Any] | str]) -> tuple[Blo
     """The blocks a new subject starts with; a string is a label, `human` and `summary` have their descriptions."""
     if isinstance(blocks, str):
         raise ConfigurationError(f"blocks={blocks!r} must be a list, such as blocks=[{blocks!r}]")
+    if not isinstance(blocks, Iterable):
+        raise ConfigurationError(f"blocks= is of type {type(blocks).__name__}: pass a list, such as blocks=['human']")
     specs = tuple(_block_spec(block, f"blocks[{number}]") for number, block in enumerate(blocks))
     if len({spec.label for spec in specs}) < len(specs):
         raise ConfigurationError(f"blocks= names a label twice: {', '.join(spec.label for spec in specs)}")

@@ -105,6 +105,8 @@ def from_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             record = json.loads(text)
         except ValueError as error:
             raise TransferError(f"line {number} is not JSON: {error}") from error
+        except RecursionError:
+            raise TransferError(f"line {number} is nested deeper than any record of `ai-memory export`") from None
         if not isinstance(record, dict):
             raise TransferError(f"line {number} is not an object; is it a file of `ai-memory export`?")
         yield record
@@ -143,7 +145,7 @@ def _taken(records: Iterable[Mapping[str, Any]]) -> SubjectRecords:
         if kind == "subject" and subject is None:
             subject = _parsed(Subject, fields, place)
             subject_id_of(subject.subject_id)
-        elif kind in _READERS and subject is not None:
+        elif isinstance(kind, str) and kind in _READERS and subject is not None:
             found[kind].append(_READERS[kind](fields, place, subject))
         else:
             raise TransferError(
@@ -195,7 +197,7 @@ def _check_whole(expected: Mapping[str, int], found: Mapping[str, list[Any]], su
 
 def _check_references(found: Mapping[str, list[Any]]) -> None:
     runs = {run.id for run in found["run"]}
-    blocks = {block.id for block in found["block"]}
+    blocks = {block.id: block for block in found["block"]}
     twice = [
         (kind, name)
         for kind, names in (
@@ -212,9 +214,18 @@ def _check_references(found: Mapping[str, list[Any]]) -> None:
     for kept in found["message"]:
         if kept.state == "waiting" and kept.run_id not in runs:
             raise TransferError(f"the message {kept.message.id!r} waits in run {kept.run_id!r}, which is not there")
+    known: set[tuple[str, int]] = set()
     for version in found["block_version"]:
         if version.block_id not in blocks:
             raise TransferError(f"a version of the block {version.label!r} belongs to no block that is there")
+        if version.version > (current := blocks[version.block_id].version):  # the next one written would be it again
+            raise TransferError(
+                f"the history of the block {version.label!r} has version {version.version}, newer than the block, "
+                f"which has {current}"
+            )
+        if (version.block_id, version.version) in known:
+            raise TransferError(f"version {version.version} of the block {version.label!r} is there twice")
+        known.add((version.block_id, version.version))
 
 
 def _read_run(fields: dict[str, Any], place: str, subject: Subject) -> Run:

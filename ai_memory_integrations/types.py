@@ -228,15 +228,15 @@ class LearningPolicy(Value):
     messages (`inline`), or nobody until it is asked for (`off`).
     """
 
-    batch: Annotated[int, Field(ge=1)] = 8
+    batch: Annotated[int, Field(ge=1, le=1_000_000)] = 8
     idle: Seconds = 30.0
     max_wait: Seconds = 300.0
     mode: LearningMode = "background"
-    attempts: Annotated[int, Field(ge=1)] = 5
+    attempts: Annotated[int, Field(ge=1, le=1_000_000)] = 5
     retry_delay: Seconds = 0.5
     daily_tokens: Annotated[int, Field(ge=0)] | None = None
     daily_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    workers: Annotated[int, Field(ge=1)] = 1
+    workers: Annotated[int, Field(ge=1, le=1_000)] = 1
 
 
 AT_ONCE = LearningPolicy(batch=1, idle=0.0, max_wait=0.0)

@@ -375,6 +375,12 @@ def test_what_is_no_url_is_refused_by_name(url: Any) -> None:
         Memory(url)
 
 
+@pytest.mark.parametrize("backend", [5, "sqlite:///memory.db", Memory])
+def test_what_is_no_store_is_refused_with_what_to_pass(backend: Any) -> None:
+    with pytest.raises(ConfigurationError, match="pass an open store"):
+        Memory(backend=backend)
+
+
 @pytest.mark.parametrize("learning", [True, False, "never", {"batch": 2}])
 def test_a_mode_of_learning_that_does_not_exist_is_refused_instead_of_never_learning(learning: Any) -> None:
     with pytest.raises(ConfigurationError, match="is not known; use 'background'"):
@@ -385,6 +391,7 @@ def test_a_mode_of_learning_that_does_not_exist_is_refused_instead_of_never_lear
     ("blocks", "named"),
     [
         ("human", "must be a list"),
+        (5, "is of type int: pass a list"),
         (["a b"], r"blocks\[0\]: label"),
         ([5], r"blocks\[0\]: Input should be"),
         (["human", {"label": "tasks", "char_limit": 5}], r"blocks\[1\]: char_limit.*description, value, limit"),

@@ -68,6 +68,11 @@ class Memory(UserMethods, MessageMethods, RunMethods, PromptMethods):
             raise ConfigurationError("pass subject_id= for one subject or subject= for a template, not both")
         if url is not None and backend is not None:
             raise ConfigurationError("pass a url or backend=, not both")
+        if backend is not None and not all(hasattr(backend, part) for part in ("backend", "journal")):
+            raise ConfigurationError(
+                f"backend= is of type {type(backend).__name__}: pass an open store, such as SQLiteStore('memory.db'). "
+                "A path or URL is the first argument, Memory('memory.db')"
+            )
         if url is not None:
             from ai_memory_integrations.backends.urls import check_url
 

@@ -212,6 +212,9 @@ def changed(records: list[dict[str, Any]], kind: str, **fields: Any) -> list[dic
         (lambda records: changed(records, "block", surprise=1), "surprise: Extra inputs are not permitted"),
         (lambda records: changed(records, "block_version", block_id="blk_x"), "belongs to no block"),
         (lambda records: changed(records, "passage", text="\ud800"), "lone surrogate"),
+        (lambda records: changed(records, "passage", type={"a": 1}), "does not belong there"),
+        (lambda records: changed(records, "block", version=1), "has version 2, newer than the block, which has 1"),
+        (lambda records: changed(records, "block_version", version=2), "there twice"),
     ],
 )
 def test_a_spoilt_export_is_refused_and_nothing_is_written(
@@ -230,3 +233,5 @@ def test_a_line_that_is_no_json_is_named() -> None:
         list(from_lines(["{}", "nope"]))
     with pytest.raises(TransferError, match="line 1 is not an object"):
         list(from_lines(["[1]"]))
+    with pytest.raises(TransferError, match="line 1 is nested deeper"):
+        list(from_lines(["[" * 100_000]))

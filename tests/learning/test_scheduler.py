@@ -415,3 +415,9 @@ def test_waiting_for_a_failing_run_does_not_hurry_its_next_attempt(tmp_path: Pat
 def test_a_budget_is_a_number_that_can_be_written_down(cost: float) -> None:
     with pytest.raises(ValidationError, match="daily_cost"):
         LearningPolicy(daily_cost=cost)
+
+
+@pytest.mark.parametrize("field", ["batch", "attempts", "workers"])
+def test_a_count_that_no_machine_has_is_refused(field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        LearningPolicy.model_validate({field: 2**70})
