@@ -100,7 +100,7 @@ def test_who_answers_last_does_not_remove_what_another_process_has_settled(
     other = open_letta("letta://fake?retries=0", client=fake.client(), journal=SQLiteStore(str(tmp_path / "j.db")))
 
     def settle() -> None:
-        other.backend._archive._clock = lambda: 4_000_000_000.0  # the turn of the first is over
+        other.outbox._clock = lambda: 4_000_000_000.0  # the turn of the first is over
         other.backend.send_passages("sarah")
 
     with fake.meanwhile(*BATCH, settle):

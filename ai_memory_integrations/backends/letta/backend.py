@@ -14,6 +14,7 @@ from ai_memory_integrations.backends.letta.agents import Agents
 from ai_memory_integrations.backends.letta.archive import Archive
 from ai_memory_integrations.backends.letta.blocks import Blocks
 from ai_memory_integrations.backends.letta.erasure import Erasure
+from ai_memory_integrations.backends.letta.outbox import Outbox
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.errors import BackendUnavailableError, SubjectNotFoundError
 from ai_memory_integrations.ports import APPLICATION, Backend, Change, Journal, Notes
@@ -46,6 +47,7 @@ class LettaBackend(Backend):
         agents: Agents,
         blocks: Blocks,
         archive: Archive,
+        outbox: Outbox,
         *,
         exclusive: bool = False,
     ) -> None:
@@ -56,7 +58,8 @@ class LettaBackend(Backend):
         self._agents = agents
         self._blocks = blocks
         self._archive = archive
-        self._erasure = Erasure(record, journal, notes, server, agents, archive, exclusive=exclusive)
+        self._outbox = outbox
+        self._erasure = Erasure(record, journal, notes, server, agents, outbox, exclusive=exclusive)
 
     # subjects
 
@@ -177,7 +180,7 @@ class LettaBackend(Backend):
             block = self._record.write_block(subject_id, label, value, expected_version=expected_version, change=change)
             self._changed(subject_id)
             if change.actor == "learner":  # one that is not Letta's sends no passages; an application need not wait
-                self._journal.after_commit(lambda: self._archive.send_if_possible(subject_id, self.agent_of))
+                self._journal.after_commit(lambda: self._outbox.send_if_possible(subject_id, self.agent_of))
         return block
 
     def delete_block(self, subject_id: str, label: str) -> bool:
@@ -245,7 +248,7 @@ class LettaBackend(Backend):
 
     def send_passages(self, subject_id: str) -> None:
         """Send the passages that wait."""
-        self._archive.send(subject_id, self.agent_of(subject_id))
+        self._outbox.send(subject_id, self.agent_of(subject_id))
 
     # passages
 

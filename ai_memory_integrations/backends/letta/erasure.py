@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ai_memory_integrations.backends.letta.agents import ALONE, ARCHIVE, ERASING, Agents
-from ai_memory_integrations.backends.letta.archive import Archive
 from ai_memory_integrations.backends.letta.archived import from_letta
+from ai_memory_integrations.backends.letta.outbox import Outbox
 from ai_memory_integrations.backends.letta.remote import RemoteAgent
 from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.ports import Backend, Journal, Notes
@@ -63,7 +63,7 @@ class Erasure:
         notes: Notes,
         server: LettaServer,
         agents: Agents,
-        archive: Archive,
+        outbox: Outbox,
         *,
         exclusive: bool = False,
     ) -> None:
@@ -72,7 +72,7 @@ class Erasure:
         self._notes = notes
         self._server = server
         self._agents = agents
-        self._archive = archive
+        self._outbox = outbox
         self._exclusive = exclusive
         self._names = agents.names
 
@@ -146,7 +146,7 @@ class Erasure:
         note = self._notes.get(subject_id, ARCHIVE)
         if note is None or agent is None or note["agent"] != agent:
             note = {}
-        sent, gone, is_all = self._archive.sent(subject_id)
+        sent, gone, is_all = self._outbox.known(subject_id)
         return Known(
             agent=agent,
             archive=note.get("id"),

@@ -12,9 +12,11 @@ from ai_memory_integrations.backends.letta.blocks import Blocks
 from ai_memory_integrations.backends.letta.delivery import PATIENCE, Patience
 from ai_memory_integrations.backends.letta.learner import LettaLearner
 from ai_memory_integrations.backends.letta.names import Names
+from ai_memory_integrations.backends.letta.outbox import Outbox
 from ai_memory_integrations.backends.letta.own_notes import NotesUnder
 from ai_memory_integrations.backends.letta.places import letta_place
 from ai_memory_integrations.backends.letta.server import LettaServer
+from ai_memory_integrations.backends.letta.shelf import Shelf
 from ai_memory_integrations.backends.urls import without_password
 
 if TYPE_CHECKING:
@@ -71,15 +73,9 @@ class LettaStore:
             stale=stale,
             exclusive=exclusive,
         )
-        archive = Archive(
-            self.record.backend,
-            self.record.journal,
-            self.record.notes,
-            server,
-            self.agents,
-            names=names,
-            embedding=self.settings.embedding,
-        )
+        shelf = Shelf(self.record.notes, server, names=names, embedding=self.settings.embedding)
+        self.outbox = Outbox(self.record.backend, self.record.journal, self.record.notes, server, self.agents, shelf)
+        archive = Archive(self.record.backend, self.record.journal, server, self.agents, shelf, self.outbox)
         self.backend = LettaBackend(
             self.record.backend,
             self.record.journal,
@@ -88,6 +84,7 @@ class LettaStore:
             self.agents,
             self.blocks,
             archive,
+            self.outbox,
             exclusive=exclusive,
         )
         self.notes: Notes = NotesUnder(self.record.notes, "own/")
