@@ -302,7 +302,10 @@ class BackendError(AIMemoryError):
 
 
 class BackendUnavailableError(BackendError):
-    """The storage did not answer in time; trying again may help."""
+    """The storage did not answer in time, or failed; trying again may help. `status` is the code that a server answered
+    with, None where none did."""
+
+    status: int | None = None
 
 
 class AnswerLostError(BackendUnavailableError):

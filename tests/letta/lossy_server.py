@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 import httpx
 from letta.fake_server import FakeLetta
 from letta_client import Letta
+
+POISON = "what no embedding model takes"
 
 
 class LossyLetta(FakeLetta):
@@ -18,6 +21,10 @@ class LossyLetta(FakeLetta):
         super().__init__()
         self._lost: tuple[str, str, bool, bool] | None = None
         self._is_away = False
+        self.batches: list[list[str]] = []
+        self.is_failing = False
+        """Whether it fails (500) over every batch of passages; otherwise over those in which a text is `POISON`."""
+        self._fails_late = False
         self._meanwhile: tuple[str, str, Callable[[], object], bool] | None = None
 
     @contextmanager
@@ -39,6 +46,13 @@ class LossyLetta(FakeLetta):
             self._is_away = False
 
     @contextmanager
+    def failing_with_the_answer(self) -> Iterator[None]:
+        """Batches of passages are carried out, and answered with 500."""
+        self._fails_late = True
+        yield
+        self._fails_late = False
+
+    @contextmanager
     def meanwhile(self, method: str, path: str, call: Callable[[], object], *, when: str = "after") -> Iterator[None]:
         """Something else happens before the answer to the next such request: before it is carried out, or after."""
         self._meanwhile = method, path, call, when == "after"
@@ -55,6 +69,13 @@ class LossyLetta(FakeLetta):
                 if arrives:
                     super().answer(request)
                 raise httpx.ReadTimeout("the answer was lost", request=request)
+        if request.method == "POST" and request.url.path.endswith("/passages/batch"):
+            texts = [each["text"] for each in json.loads(request.content)["passages"]]
+            self.batches.append(texts)
+            if self._fails_late:
+                super().answer(request)
+            if self._fails_late or self.is_failing or any(POISON in text for text in texts):
+                return httpx.Response(500, json={"detail": "An unknown error occurred"})
         if self._meanwhile is not None:
             method, path, call, after = self._meanwhile
             if request.method == method and re.fullmatch(path, request.url.path):

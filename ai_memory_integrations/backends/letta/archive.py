@@ -67,6 +67,7 @@ class Archive:
         committed, unless Letta is away."""
         with self._journal.transaction():
             ids = self._record.add_passages(subject_id, passages)
+            self._outbox.renew(subject_id, ids)
             if any(passage.message_id is None for passage in passages):
                 self._journal.after_commit(lambda: self._outbox.send_if_possible(subject_id, agent_of))
         return ids

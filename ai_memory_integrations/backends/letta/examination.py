@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from ai_memory_integrations.backends.letta.agents import oldest
 from ai_memory_integrations.backends.letta.blocks import UNSENT
+from ai_memory_integrations.backends.letta.outbox import KEPT
+from ai_memory_integrations.backends.letta.refusals import KEY as FAILED
 from ai_memory_integrations.backends.letta.remote import RemoteAgent
 from ai_memory_integrations.errors import AIMemoryError
 from ai_memory_integrations.types import Finding
@@ -33,6 +35,7 @@ def examine(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
         agents = list(store.agents.all())
         yield from _search(store, agents)
         yield from _unsent(store, fix=fix)
+        yield from _refused(store, fix=fix)
         yield from _doubles(store, agents, fix=fix)
         yield from _loose_blocks(store, fix=fix)
     except AIMemoryError as error:
@@ -88,6 +91,34 @@ def _unsent(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
     if waiting:
         text = f"blocks of {len(waiting):,} subjects are not sent yet, the first is {waiting[0]!r}"
         yield Finding(level="note", name="letta", text=text, remedy=_REPAIR)
+
+
+def _refused(store: LettaStore, *, fix: bool) -> Iterator[Finding]:
+    """Passages that the server does not take, or has failed over."""
+    notes = store.record.notes
+    if fix:
+        for subject_id in {*notes.subjects(KEPT), *notes.subjects(FAILED)}:
+            store.outbox.try_again(subject_id)
+            store.backend.send(subject_id)
+    here = {subject_id: _kept(store, subject_id) for subject_id in notes.subjects(KEPT)}
+    if number := sum(map(len, here.values())):
+        subject_id, (passage_id, *_) = next((each, ids) for each, ids in here.items() if ids)
+        text = (
+            f"Letta does not take {number:,} passages, which stay in the journal and are found by their words; "
+            f"the first is {passage_id} of {subject_id!r}"
+        )
+        yield Finding(level="note", name="letta", text=text, remedy=f"{_REPAIR} sends them again")
+    if waiting := notes.subjects(FAILED):
+        text = f"Letta fails over passages of {len(waiting):,} subjects, which wait; the first is {waiting[0]!r}"
+        yield Finding(
+            level="note", name="letta", text=text, remedy="look at the server's log, and at its embedding model"
+        )
+
+
+def _kept(store: LettaStore, subject_id: str) -> list[str]:
+    """Those that were not deleted since."""
+    there = store.record.backend
+    return [each for each in store.outbox.kept(subject_id) if there.get_passage(subject_id, each) is not None]
 
 
 def _doubles(store: LettaStore, agents: Sequence[RemoteAgent], *, fix: bool) -> Iterator[Finding]:

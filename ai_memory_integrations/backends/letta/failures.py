@@ -82,7 +82,11 @@ def _status(status: int, body: object, what: str, url: str) -> AIMemoryError:
         return ServerConflictError(what, status, detail)
     if status in (408, 429) or status >= 500:
         busy = "is busy or limits the rate of requests" if status == 429 else f"failed ({status})"
-        return BackendUnavailableError(f"Letta at {url} {busy} while it was asked to {what}: {detail} Try again later.")
+        failed = BackendUnavailableError(
+            f"Letta at {url} {busy} while it was asked to {what}: {detail} Try again later."
+        )
+        failed.status = status
+        return failed
     return RefusedByServerError(what, status, detail)
 
 
