@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from ai_memory_integrations.backends.letta.forms import sendable
 from ai_memory_integrations.backends.letta.inflight import IN_DOUBT, UNREAD, fingerprint
 from ai_memory_integrations.backends.letta.names import SDK_TAG, Names, sdk_subject
 from ai_memory_integrations.backends.letta.remote import RemoteAgent, RemoteBlock
-from ai_memory_integrations.backends.letta.server import LettaServer, sendable
+from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.backends.owner import is_gone, process_owner
 from ai_memory_integrations.errors import (
     AnswerLostError,

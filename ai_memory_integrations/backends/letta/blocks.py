@@ -15,11 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ai_memory_integrations.backends.letta.agents import Agents, Contact, Told, told
+from ai_memory_integrations.backends.letta.forms import sendable
 from ai_memory_integrations.backends.letta.holding import Holding
 from ai_memory_integrations.backends.letta.inflight import LONG, UNREAD, InFlightNotes, fingerprint
 from ai_memory_integrations.backends.letta.names import Names
 from ai_memory_integrations.backends.letta.remote import RemoteBlock
-from ai_memory_integrations.backends.letta.server import LettaServer, sendable
+from ai_memory_integrations.backends.letta.server import LettaServer
 from ai_memory_integrations.errors import GoneFromServerError, ServerConflictError
 from ai_memory_integrations.learning import edits
 from ai_memory_integrations.ports import Backend, Change, Journal, Notes

@@ -11,11 +11,23 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ai_memory_integrations import forking
 from ai_memory_integrations.backends.letta.failures import translated, was_not_sent
+from ai_memory_integrations.backends.letta.forms import (
+    agent_of,
+    block_of,
+    cleaned,
+    message_of,
+    moment_of,
+    passage_of,
+    passage_to,
+    run_of,
+    sendable,
+    time_to,
+)
 from ai_memory_integrations.backends.letta.remote import (
     NewPassage,
     RemoteAgent,
@@ -25,7 +37,6 @@ from ai_memory_integrations.backends.letta.remote import (
     RemotePassage,
     RemoteRun,
     RemoteUsage,
-    RunStatus,
 )
 from ai_memory_integrations.errors import BackendError, GoneFromServerError, MissingExtraError
 
@@ -193,7 +204,7 @@ class LettaServer:
                 tags=list(tags), match_all_tags=not any_tag, order="asc", limit=limit, include=include, **more
             ),
         )
-        return [_agent(agent) for agent in page.items or ()]
+        return [agent_of(agent) for agent in page.items or ()]
 
     def get_agent(self, agent_id: str) -> RemoteAgent | None:
         """An agent with its tags and blocks; None when it is not there."""
@@ -203,7 +214,7 @@ class LettaServer:
                 lambda client: client.agents.retrieve(agent_id, include=["agent.tags", "agent.blocks"]),
             )
         )
-        return None if found is None else _agent(found)
+        return None if found is None else agent_of(found)
 
     def create_agent(
         self,
@@ -221,13 +232,13 @@ class LettaServer:
                 name=name,
                 tags=list(tags),
                 metadata=dict(metadata),
-                memory_blocks=[cast(Any, _cleaned(block)) for block in blocks],
+                memory_blocks=[cast(Any, cleaned(block)) for block in blocks],
                 initial_message_sequence=[],
                 **settings,
             ),
             repeatable=False,
         )
-        return _agent(made)
+        return agent_of(made)
 
     def update_agent(self, agent_id: str, **changes: Any) -> None:
         """Change *tags*, *metadata* and other fields of an agent; a field that is given is replaced whole."""
@@ -249,7 +260,7 @@ class LettaServer:
         page = self._ask(
             "list an agent's blocks", lambda client: client.agents.blocks.list(agent_id, limit=100, order="asc")
         )
-        return [_block(block) for block in page.items or ()]
+        return [block_of(block) for block in page.items or ()]
 
     def create_block(
         self,
@@ -274,7 +285,7 @@ class LettaServer:
             ),
             repeatable=False,
         )
-        return _block(made)
+        return block_of(made)
 
     def list_loose_blocks(self, tag: str, *, limit: int = 50) -> list[RemoteBlock]:
         """One page of the blocks with this tag that belong to no agent, oldest first."""
@@ -282,12 +293,12 @@ class LettaServer:
             "list blocks",
             lambda client: client.blocks.list(tags=[tag], connected_to_agents_count_eq=[0], limit=limit, order="asc"),
         )
-        return [_block(block) for block in page.items or ()]
+        return [block_of(block) for block in page.items or ()]
 
     def update_block(self, block_id: str, **changes: Any) -> RemoteBlock:
         """The block after the change of `value`, `description`, `limit` or `read_only`. Agents it is attached to see
         it. Raises: ServerConflictError when somebody else wrote at the same moment."""
-        return _block(self._ask("change a block", lambda client: client.blocks.update(block_id, **_cleaned(changes))))
+        return block_of(self._ask("change a block", lambda client: client.blocks.update(block_id, **cleaned(changes))))
 
     def attach_block(self, agent_id: str, block_id: str) -> None:
         """Give a block to an agent, whose model sees it after `recompile`. Raises: ServerConflictError when the agent
@@ -325,7 +336,7 @@ class LettaServer:
             ),
             repeatable=False,
         )
-        return _run(run)
+        return run_of(run)
 
     def list_messages(self, agent_id: str, *, limit: int = 20) -> list[RemoteMessage]:
         """The newest messages of an agent, the newest first; one row of the server can be several."""
@@ -333,11 +344,11 @@ class LettaServer:
             "list an agent's messages",
             lambda client: client.agents.messages.list(agent_id, limit=limit, order="desc"),
         )
-        return [_message(message) for message in page.items or ()]
+        return [message_of(message) for message in page.items or ()]
 
     def get_run(self, run_id: str) -> RemoteRun | None:
         found = self.optional(lambda: self._ask("read a run", lambda client: client.runs.retrieve(run_id)))
-        return None if found is None else _run(found)
+        return None if found is None else run_of(found)
 
     def list_runs(self, agent_id: str, *, active: bool = False, limit: int = 20) -> list[RemoteRun]:
         """The newest runs of an agent, the newest first; with *active* those that have not ended."""
@@ -345,7 +356,7 @@ class LettaServer:
         page = self._ask(
             "list an agent's runs", lambda client: client.runs.list(agent_id=agent_id, limit=limit, **more)
         )
-        return [_run(run) for run in page.items or ()]
+        return [run_of(run) for run in page.items or ()]
 
     def run_usage(self, run_id: str) -> RemoteUsage:
         """What a run has spent."""
@@ -384,7 +395,7 @@ class LettaServer:
                 ),
             )
         )
-        return None if found is None else [_agent(agent) for agent in found]
+        return None if found is None else [agent_of(agent) for agent in found]
 
     def create_archive(self, *, name: str, embedding: str | None, description: str = "") -> RemoteArchive:
         """An archive that belongs to no agent yet. *embedding* None: the server's default."""
@@ -409,11 +420,11 @@ class LettaServer:
         made = self._ask(
             "archive passages",
             lambda client: client.archives.passages.create_many(
-                archive_id, passages=[cast(Any, _new_passage(passage)) for passage in passages]
+                archive_id, passages=[cast(Any, passage_to(passage)) for passage in passages]
             ),
             repeatable=False,
         )
-        return [_passage(passage) for passage in made]
+        return [passage_of(passage) for passage in made]
 
     def find_passages(
         self,
@@ -426,13 +437,13 @@ class LettaServer:
         """Passages with their metadata by their times, both ends included; at most 100, which the server allows."""
         more: dict[str, Any] = {}
         if after is not None:
-            more["start_date"] = _time(after)
+            more["start_date"] = time_to(after)
         if before is not None:
-            more["end_date"] = _time(before)
+            more["end_date"] = time_to(before)
         found = self._ask(
             "find passages", lambda client: client.passages.search(archive_id=archive_id, limit=limit, **more)
         )
-        return [_passage(each.passage) for each in found]
+        return [passage_of(each.passage) for each in found]
 
     def list_passages(
         self, agent_id: str, *, limit: int = 100, after: str | None = None, text: str | None = None
@@ -444,7 +455,7 @@ class LettaServer:
             "list passages",
             lambda client: client.agents.passages.list(agent_id, limit=limit, ascending=True, **more),
         )
-        return [_passage(passage) for passage in found]
+        return [passage_of(passage) for passage in found]
 
     def search_passages(
         self,
@@ -459,16 +470,16 @@ class LettaServer:
         the server, both ends included; tags it would filter after the limit, so they are not its business."""
         more: dict[str, Any] = {}
         if after is not None:
-            more["start_datetime"] = _time(after)
+            more["start_datetime"] = time_to(after)
         if before is not None:
-            more["end_datetime"] = _time(before)
+            more["end_datetime"] = time_to(before)
         found = self._ask(
             "search passages",
             lambda client: client.agents.passages.search(agent_id, query=query, top_k=limit, **more),
         )
         return [
             RemotePassage(
-                id=each.id, text=each.content, tags=tuple(each.tags or ()), created_at=_moment(each.timestamp)
+                id=each.id, text=each.content, tags=tuple(each.tags or ()), created_at=moment_of(each.timestamp)
             )
             for each in found.results
         ]
@@ -494,15 +505,6 @@ class LettaServer:
         return self.optional(lambda: self._ask(what, done)) is not None
 
 
-def sendable(text: str) -> str:
-    """*text* without U+0000, which the server's database cannot hold: it drops it in one place and fails in another."""
-    return text.replace("\x00", "")
-
-
-def _cleaned(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: sendable(value) if isinstance(value, str) else value for key, value in fields.items()}
-
-
 def _helps(error: APIError, *, repeatable: bool) -> bool:
     """Whether to send a request again. One that timed out is not: the next would wait as long."""
     import letta_client
@@ -523,91 +525,3 @@ def _pause_before(attempt: int, error: APIError) -> float:
     if asked.replace(".", "", 1).isdigit():
         return min(float(asked), _LONGEST_PAUSE)
     return float(min(0.2 * 2.0**attempt, _LONGEST_PAUSE)) * random.uniform(0.5, 1.0)
-
-
-def _agent(agent: Any) -> RemoteAgent:
-    blocks = agent.blocks if getattr(agent, "blocks", None) else getattr(getattr(agent, "memory", None), "blocks", None)
-    return RemoteAgent(
-        id=agent.id,
-        name=agent.name or "",
-        created_at=_moment(agent.created_at),
-        tags=tuple(agent.tags or ()),
-        metadata=agent.metadata or {},
-        blocks=tuple(_block(block) for block in blocks or ()),
-        embedding=getattr(agent, "embedding", None),
-    )
-
-
-def _block(block: Any) -> RemoteBlock:
-    return RemoteBlock(
-        id=block.id,
-        label=block.label or "",
-        value=block.value or "",
-        description=block.description or "",
-        limit=block.limit,
-        read_only=bool(block.read_only),
-    )
-
-
-def _run(run: Any) -> RemoteRun:
-    config = run.request_config
-    error = (run.metadata or {}).get("error")
-    return RemoteRun(
-        id=run.id,
-        agent_id=run.agent_id or "",
-        status=cast(RunStatus, run.status or "created"),
-        mark=None if config is None else config.assistant_message_tool_kwarg,
-        stop_reason=run.stop_reason,
-        error=None if error is None else str(error),
-        created_at=_moment(run.created_at),
-        completed_at=_moment(run.completed_at),
-    )
-
-
-def _message(message: Any) -> RemoteMessage:
-    content = getattr(message, "content", None)
-    return RemoteMessage(
-        id=message.id,
-        kind=getattr(message, "message_type", "") or "",
-        text=content if isinstance(content, str) else "",
-        otid=getattr(message, "otid", None),
-        run_id=getattr(message, "run_id", None),
-    )
-
-
-def _passage(passage: Any) -> RemotePassage:
-    return RemotePassage(
-        id=passage.id,
-        text=passage.text,
-        tags=tuple(passage.tags or ()),
-        metadata=passage.metadata or {},
-        created_at=_moment(passage.created_at),
-        archive_id=passage.archive_id,
-    )
-
-
-def _new_passage(passage: NewPassage) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "text": sendable(passage.text),
-        "tags": list(passage.tags),
-        "metadata": dict(passage.metadata),
-    }
-    if passage.created_at is not None:
-        made["created_at"] = _time(passage.created_at)
-    return made
-
-
-def _time(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat()
-
-
-def _moment(value: object) -> datetime | None:
-    """A time of the server, which means UTC where it names no zone."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
