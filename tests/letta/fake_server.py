@@ -186,7 +186,7 @@ def _recompile(fake: FakeLetta, params: httpx.QueryParams, body: Json, agent: st
 
 @route("GET", "/v1/agents/{agent}/core-memory/blocks")
 def _agent_blocks(fake: FakeLetta, params: httpx.QueryParams, body: Json, agent: str) -> Json:
-    return fake.state(fake.one("agent", agent))["blocks"]
+    return _page(fake.state(fake.one("agent", agent))["blocks"], params)
 
 
 @route("PATCH", "/v1/agents/{agent}/core-memory/blocks/attach/{block}")

@@ -265,3 +265,18 @@ class TestMergingTwoChanges:
     )
     def test_keeps_what_both_wrote(self, base: str, ours: str, theirs: str, both: str) -> None:
         assert sorted(merge(base, ours, theirs).split("\n")) == sorted(both.split("\n"))
+
+
+def test_more_blocks_than_a_page_holds_are_all_there_and_none_is_made_twice(
+    store: LettaStore, letta_client: Letta, letta_proxy: Proxy
+) -> None:
+    specs = [BlockSpec(label=f"block{number:03}", value=f"value {number}") for number in range(130)]
+    agent = sarah(store, *specs)
+    letta_proxy.forget()
+    for _ in range(2):
+        assert [block.label for block in store.backend.list_blocks("sarah")] == [spec.label for spec in specs]
+    store.backend.write_block("sarah", "block129", "likes tea")
+    assert letta_proxy.count("POST") == 0
+    blocks = [block for page in letta_client.agents.blocks.list(agent, limit=50).iter_pages() for block in page.items]
+    assert len({block.id for block in blocks}) == 130
+    assert {block.label: block.value for block in blocks}["block129"] == "likes tea"

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 60.0
 RETRIES = 2
 _LONGEST_PAUSE = 8.0
+_PAGE = 100
 _KEEP_ALIVE = 3.0  # shorter than any server's, or a request meets a connection that is just being closed
 
 T = TypeVar("T")
@@ -256,9 +257,17 @@ class LettaServer:
     # blocks
 
     def list_blocks(self, agent_id: str) -> list[RemoteBlock]:
-        """All blocks of an agent (the first hundred), oldest first."""
+        """All blocks of an agent, oldest first; a request for every hundred."""
+        found = page = self._block_page(agent_id, {})
+        while len(page) == _PAGE:
+            page = self._block_page(agent_id, {"after": page[-1].id})
+            found = [*found, *page]
+        return found
+
+    def _block_page(self, agent_id: str, more: dict[str, Any]) -> list[RemoteBlock]:
         page = self._ask(
-            "list an agent's blocks", lambda client: client.agents.blocks.list(agent_id, limit=100, order="asc")
+            "list an agent's blocks",
+            lambda client: client.agents.blocks.list(agent_id, limit=_PAGE, order="asc", **more),
         )
         return [block_of(block) for block in page.items or ()]
 
