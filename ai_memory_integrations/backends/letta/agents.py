@@ -41,7 +41,7 @@ _AGENT = "agent"
 ERASING = "erasing"  # what is being removed of a subject: from here on nothing is made for it
 _KEYS = "keys"  # marks of those with which an agent was seen
 _REMEMBERED = 10_000
-_KEYS_LOOKED_AT = 1_000  # subjects, the oldest, for the mark of a key
+_KEYS_LOOKED_AT = 1_000  # notes of agents, for the mark of a key
 _AGENTS_ASKED_FOR = 5
 ARCHIVE = "archive"
 ALONE = "alone"  # of an archive's note: nothing of the subject was made but by this journal
@@ -208,14 +208,14 @@ class Agents:
         if self._is_at_home:
             return
         others: dict[str, str] = {}
-        for subject in self._record.list_subjects(limit=_KEYS_LOOKED_AT):
-            note = self._notes.get(subject.subject_id, _AGENT)
+        for subject_id in self._notes.subjects(_AGENT)[:_KEYS_LOOKED_AT]:
+            note = self._notes.get(subject_id, _AGENT)
             keys = () if note is None else note.get(_KEYS, ())
             if self._server.key_mark in keys:
                 others.clear()
                 break
             if note is not None and keys:
-                others[str(note["id"])] = subject.subject_id
+                others[str(note["id"])] = subject_id
         asked = list(others)[:_AGENTS_ASKED_FOR]
         if asked and not any(self._server.get_agent(agent_id) is not None for agent_id in asked):
             there = self._server.list_agents([self.names.all], limit=_WHOLE_PAGE)
