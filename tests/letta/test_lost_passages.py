@@ -179,3 +179,16 @@ def test_what_is_archived_when_agent_and_archive_were_removed_at_letta_waits_and
         memory.add_passages([text])
     assert [each["text"] for each in fake.passages.values()] == ["likes tea", "has a cat", "has a dog", "has a bird"]
     assert len(fake.agents) == 1
+
+
+def test_what_is_removed_of_a_batch_in_doubt_does_not_have_the_rest_sent_twice(
+    memory: Memory, store: LettaStore, fake: LossyLetta
+) -> None:
+    batch = [Passage(text=text) for text in ("a secret", "likes tea", "has a cat")]
+    with fake.losing(*BATCH):
+        memory.add_passages(batch)
+    assert memory.delete_passage(batch[0].id)
+    store.backend.send_passages("sarah")
+    assert texts(memory) == at_letta(fake) == ["likes tea", "has a cat"]
+    assert memory.delete_passage(batch[1].id)
+    assert texts(memory) == at_letta(fake) == ["has a cat"]

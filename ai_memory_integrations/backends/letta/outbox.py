@@ -357,7 +357,10 @@ class Outbox:
 
     def _settle(self, subject_id: str, turn: _Turn, left: Mapping[str, str]) -> bool:
         """Whether a batch arrived of which no answer said so: it did as a whole or not at all, so one tells."""
-        at = datetime.fromisoformat(next(iter(left.values())))
+        first = next(iter(left))
+        # One that was removed here since may be gone there, and would tell nothing of the others.
+        still = (each for each in left if self._record.get_passage(subject_id, each) is not None)
+        at = datetime.fromisoformat(left[next(still, first)])
         there = [from_letta(each) for each in self._server.find_passages(turn.archive_id, after=at, before=at)]
         arrived = {found.passage.id: found for found in there if left.get(found.passage.id)}
         if arrived and len(left) > len(arrived):
