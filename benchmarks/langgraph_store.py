@@ -19,6 +19,7 @@ langgraph-checkpoint-postgres, psycopg and, for its index, the server's pgvector
 from __future__ import annotations
 
 import argparse
+import asyncio
 import itertools
 import json
 import logging
@@ -26,7 +27,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
@@ -39,7 +40,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, IndexConfig, PutOp
 from langgraph.store.memory import InMemoryStore
-from langgraph.store.sqlite import SqliteStore
+from langgraph.store.sqlite import AsyncSqliteStore, SqliteStore
 
 from ai_memory_integrations import Memory
 from ai_memory_integrations.langgraph import CoreMemoryStore
@@ -196,6 +197,28 @@ def in_new_process(folder: Path, count: int) -> dict[str, float]:
     return {name: median(each) for name, each in times.items()}
 
 
+async def gathered_puts(folder: Path) -> dict[str, float]:
+    """Median milliseconds of 500 puts that wait for each other in one event loop."""
+    times: dict[str, list[float]] = {}
+    async with AsyncExitStack() as opened:
+        ours = opened.enter_context(Memory(str(folder / "gathered.db"), embedder=False))
+        theirs = AsyncSqliteStore.from_conn_string(str(folder / "gathered-theirs.db"))
+        sqlite = await opened.enter_async_context(theirs)
+        await sqlite.setup()
+        ways: dict[str, BaseStore] = {
+            "CoreMemoryStore": CoreMemoryStore(ours),
+            "AsyncSqliteStore": sqlite,
+            "InMemoryStore": InMemoryStore(),
+        }
+        for number in range(-2, ROUNDS):
+            for name, store in ways.items():
+                values = [value(n) for n in range(500)]
+                began = perf_counter()
+                await asyncio.gather(*(store.aput(("g", str(number)), f"i{n}", values[n]) for n in range(500)))
+                times.setdefault(name, []).append((perf_counter() - began) * 1000)
+    return {name: median(each[2:]) for name, each in times.items()}
+
+
 def plain_cases(count: int) -> dict[str, Case]:
     fresh = itertools.count(10**7)
     again = whole(60, count)
@@ -266,6 +289,10 @@ def lines(title: str, found: dict[str, dict[str, float]], others: Sequence[str])
         yield f"| {title} | {name} | {ours:.3g} | {hybrid} | {' | '.join(ratios)} |"
 
 
+def told(times: dict[str, float]) -> str:
+    return ", ".join(f"{store} {ms:.3g} ms" for store, ms in times.items())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000])
@@ -283,8 +310,9 @@ def main() -> None:
                 for line in lines(f"{count:,}", timed(group, cases), others):
                     print(line, flush=True)
     for count, times in began:
-        each = ", ".join(f"{store} {ms:.3g} ms" for store, ms in times.items())
-        print(f"\nA new process and {count:,} items, until its first search is answered: {each}.")
+        print(f"\nA new process and {count:,} items, until its first search is answered: {told(times)}.")
+    with TemporaryDirectory() as folder:
+        print(f"\n500 awaited puts at once: {told(asyncio.run(gathered_puts(Path(folder))))}.")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import concurrent.futures
 import logging
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self
@@ -31,10 +32,16 @@ from langgraph.store.base import (
 )
 
 from ai_memory_integrations.door import check_json, check_text
-from ai_memory_integrations.errors import BackendError, ConfigurationError, InvalidInputError
+from ai_memory_integrations.errors import (
+    AIMemoryError,
+    BackendError,
+    ConfigurationError,
+    InvalidInputError,
+)
 from ai_memory_integrations.json_copies import copied
 from ai_memory_integrations.langgraph.core_memory import CoreMemoryNamespaces
 from ai_memory_integrations.langgraph.filters import Accept, accepting, hints
+from ai_memory_integrations.langgraph.gathered import Gathered
 from ai_memory_integrations.langgraph.namespaces import ROOT, Namespace, checked, common_prefix, matching
 from ai_memory_integrations.langgraph.searching import (
     CosineSearch,
@@ -115,6 +122,7 @@ class CoreMemoryStore(BaseStore):
         self.ttl_config: TTLConfig | None = None if ttl is None else ttl.copy()
         self._core_memory = CoreMemoryNamespaces(self.memory, root=root, admin=admin)
         self._sweeper = _Sweeper(self.memory)
+        self._puts = Gathered(self._put_together)
 
     @classmethod
     def from_conn_string(
@@ -195,7 +203,11 @@ class CoreMemoryStore(BaseStore):
         return self._carry_out(plan, self._search.embed(plan.documents, plan.queries))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch`, awaited."""
+        """`batch`, awaited. Batches of puts that wait at the same time in one event loop share a commit; each happens
+        whole or not at all, in their order."""
+        ops = list(ops)
+        if ops and all(isinstance(op, PutOp) for op in ops) and await self._puts.is_done(ops):
+            return [None] * len(ops)
         run = self.memory.aio.run
         if not isinstance(self._search, CosineSearch):
             return await run(self.batch, ops)
@@ -204,6 +216,35 @@ class CoreMemoryStore(BaseStore):
             return await run(self._carry_out, plan, _NO_VECTORS)
         vectors = await self._search.aembed(plan.documents, plan.queries)
         return await run(self._carry_out, plan, vectors)
+
+    async def _put_together(self, batches: Sequence[Sequence[Op]]) -> list[bool]:
+        """Carry out those batches of puts that are right and not for the core memory; which ones."""
+        run = self.memory.aio.run
+        plans = await run(lambda: list(map(self._plan_of_puts, batches)))
+        right = [plan for plan in plans if plan is not None]
+        if not right:
+            return [False] * len(plans)
+        plan = _Plan(
+            tuple(chain.from_iterable(each.ops for each in right)),
+            tuple(chain.from_iterable(each.writes for each in right)),
+            tuple(chain.from_iterable(each.documents for each in right)),
+            (),
+        )
+        if not plan.documents:
+            vectors = _NO_VECTORS
+        elif isinstance(self._search, CosineSearch):
+            vectors = await self._search.aembed(plan.documents, ())
+        else:
+            vectors = await run(self._search.embed, plan.documents, ())
+        await run(self._carry_out, plan, vectors)
+        return [plan is not None for plan in plans]
+
+    def _plan_of_puts(self, ops: Iterable[Op]) -> _Plan | None:
+        try:
+            plan = self._plan(ops)
+        except (AIMemoryError, ValueError, TypeError):  # whoever asked for it does it alone, and is told
+            return None
+        return None if any(self._core_memory.hold(write.op.namespace) for write in plan.writes) else plan
 
     def _plan(self, ops: Iterable[Op]) -> _Plan:
         """Check and copy a batch; raises before anything is read or written."""

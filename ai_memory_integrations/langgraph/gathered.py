@@ -1,0 +1,91 @@
+"""Calls that are made at the same time, carried out together: a commit for all of them instead of one for each.
+
+Applications write with `asyncio.gather`, and LangGraph's own asynchronous stores gather what is asked for in one turn
+of the event loop. Nobody waits for company: what is asked for while others are at work is the next round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from ai_memory_integrations.errors import BackendUnavailableError
+
+T = TypeVar("T")
+_AT_ONCE = 1_000
+
+
+@dataclass
+class _Line(Generic[T]):
+    """Who waits in one event loop, in their order, and the task that works for them."""
+
+    waiting: list[tuple[T, asyncio.Future[bool]]] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+
+class Gathered(Generic[T]):
+    """Gathers calls, for each event loop its own. *together* carries out some of those it is given, and says which.
+
+    What it leaves, and everything when it raises, the callers have to do alone; but an outage is everybody's.
+    """
+
+    def __init__(self, together: Callable[[Sequence[T]], Awaitable[Sequence[bool]]]) -> None:
+        self._together = together
+        self._lock = threading.Lock()
+        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line[T]] = weakref.WeakKeyDictionary()
+
+    async def is_done(self, call: T) -> bool:
+        """Whether *call* was carried out together with others; False where nobody else waits or it has to go alone.
+
+        Cancelling ends the waiting, not the work. Raises: BackendUnavailableError.
+        """
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            line = self._lines.setdefault(loop, _Line())
+        done: asyncio.Future[bool] = loop.create_future()
+        line.waiting.append((call, done))
+        if line.task is None:
+            line.task = loop.create_task(self._work(line))
+        return await done
+
+    async def _work(self, line: _Line[T]) -> None:
+        try:
+            while line.waiting:
+                calls, line.waiting = line.waiting[:_AT_ONCE], line.waiting[_AT_ONCE:]
+                await self._carry_out(calls)
+        finally:
+            line.task = None
+            _cancel(done for _, done in line.waiting)
+            line.waiting.clear()
+
+    async def _carry_out(self, calls: Sequence[tuple[T, asyncio.Future[bool]]]) -> None:
+        left = [done for _, done in calls]
+        if len(left) == 1 and not left[0].done():
+            left[0].set_result(False)
+            return
+        try:
+            found = await self._together([call for call, _ in calls])
+        except BackendUnavailableError as error:
+            for done in left:
+                if not done.done():
+                    done.set_exception(error)
+        except Exception:  # noqa: BLE001 - whoever it belongs to meets it again alone
+            for done in left:
+                if not done.done():
+                    done.set_result(False)
+        else:
+            for done, result in zip(left, found, strict=True):
+                if not done.done():
+                    done.set_result(result)
+        finally:
+            _cancel(left)
+
+
+def _cancel(left: Iterable[asyncio.Future[bool]]) -> None:
+    """The loop ends: nobody is left waiting. What is done already stays as it is."""
+    for done in left:
+        done.cancel()
