@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 from ai_memory_integrations.errors import BackendUnavailableError
@@ -21,10 +22,11 @@ _AT_ONCE = 1_000
 
 @dataclass
 class _Line(Generic[T]):
-    """Who waits in one event loop, in their order, and the task that works for them."""
+    """Who waits in one event loop, in their order, whether somebody works for them, and the task that does."""
 
     waiting: list[tuple[T, asyncio.Future[bool]]] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
+    at_work: bool = False
+    task: asyncio.Task[None] | None = None  # a loop keeps no task alive
 
 
 class Gathered(Generic[T]):
@@ -48,19 +50,27 @@ class Gathered(Generic[T]):
             line = self._lines.setdefault(loop, _Line())
         done: asyncio.Future[bool] = loop.create_future()
         line.waiting.append((call, done))
-        if line.task is None:
-            line.task = loop.create_task(self._work(line))
+        if not line.at_work:
+            self._begin(loop, line)
         return await done
 
+    def _begin(self, loop: asyncio.AbstractEventLoop, line: _Line[T]) -> None:
+        line.at_work = True  # said first: an eager task is done when it is made
+        line.task = loop.create_task(self._work(line))
+        line.task.add_done_callback(partial(self._ended, loop, line))
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, line: _Line[T], task: asyncio.Task[None]) -> None:
+        """Somebody may have cancelled every task there was, because the loop ends or to ask for more."""
+        line.at_work, line.task = False, None
+        if task.cancelled():
+            line.waiting = [(call, done) for call, done in line.waiting if not done.done()]
+        if line.waiting:
+            self._begin(loop, line)
+
     async def _work(self, line: _Line[T]) -> None:
-        try:
-            while line.waiting:
-                calls, line.waiting = line.waiting[:_AT_ONCE], line.waiting[_AT_ONCE:]
-                await self._carry_out(calls)
-        finally:
-            line.task = None
-            _cancel(done for _, done in line.waiting)
-            line.waiting.clear()
+        while line.waiting:
+            calls, line.waiting = line.waiting[:_AT_ONCE], line.waiting[_AT_ONCE:]
+            await self._carry_out(calls)
 
     async def _carry_out(self, calls: Sequence[tuple[T, asyncio.Future[bool]]]) -> None:
         left = [done for _, done in calls]
@@ -82,10 +92,5 @@ class Gathered(Generic[T]):
                 if not done.done():
                     done.set_result(result)
         finally:
-            _cancel(left)
-
-
-def _cancel(left: Iterable[asyncio.Future[bool]]) -> None:
-    """The loop ends: nobody is left waiting. What is done already stays as it is."""
-    for done in left:
-        done.cancel()
+            for done in left:  # it was cancelled itself: nobody is left waiting
+                done.cancel()

@@ -122,6 +122,21 @@ async def test_a_lone_write_that_nobody_waits_for_is_made(store: CoreMemoryStore
     assert store.get(("a",), "k") is not None
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2])
+async def test_a_loop_whose_tasks_were_all_cancelled_goes_on(store: CoreMemoryStore, turns: int) -> None:
+    for number in range(3):
+        tasks = [asyncio.create_task(store.aput(("a",), f"k{n}", {"n": n})) for n in range(5)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await store.aput(("b",), f"after {number}", {})
+        await asyncio.gather(*(store.aput(("c", str(number)), f"k{n}", {}) for n in range(5)))
+    assert len(store.search(("b",))) == 3
+    assert len(store.search(("c",), limit=50)) == 15
+
+
 def test_a_loop_that_ends_leaves_each_batch_whole_or_not_at_all(store: CoreMemoryStore) -> None:
     async def leave() -> None:
         for n in range(50):
@@ -175,3 +190,13 @@ def test_together_they_leave_what_they_leave_one_after_the_other(batches: list[A
             found = [[(item.key, item.value) for item in store.search((place,))] for store in (together, one)]
             assert found[0] == found[1]
         assert together.batch([GetOp(("a",), "x")])[0] is None or one.get(("a",), "x") is not None
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="tasks begin in the next turn of the loop")
+async def test_tasks_that_begin_at_once_wait_for_nothing(store: CoreMemoryStore) -> None:
+    factory: Any = vars(asyncio).get("eager_task_factory")
+    asyncio.get_running_loop().set_task_factory(factory)
+    for n in range(3):
+        await store.aput(("a",), f"k{n}", {"n": n})
+    await asyncio.gather(*(store.aput(("a",), f"k{n}", {"n": n}) for n in range(3, 9)))
+    assert len(store.search(("a",))) == 9

@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from typing import Any, cast
 
 from ai_memory_integrations.backends.item_rows import item_of, path_of
@@ -60,6 +60,21 @@ class _Place:
     few: list[int] | None = None
     heard: list[int] | None = None
 
+    def hear(self, numbers: Sequence[int]) -> None:
+        """Of items written, or of deleted ones with a minus."""
+        if self.few is not None:
+            if numbers[0] > 0:
+                self.few += numbers
+            else:
+                gone = set(numbers)
+                self.few = [number for number in self.few if -number not in gone]
+            if len(self.few) > _FEW:
+                self.few = None
+        if self.heard is not None:
+            self.heard += numbers
+            if len(self.heard) > _HEARD:
+                self.heard = None
+
     def due(self, hints: Sequence[ItemHint]) -> bool:
         """Whether reading the fields of these hints of every item pays by now: measured, it costs what asking the
         database three times does."""
@@ -103,28 +118,17 @@ class Listings:
                 # Nothing was there, nor is below it: all that there ever will be is heard of.
                 self._drop(path)
                 self._enter(path, _Place(line=self._line, few=[]))
-            for number, row, _ in change.rows:
-                self._tell(row.namespace, number)
-            for number, namespace in change.gone:
-                self._tell(namespace, -number)
+            for namespace, rows in groupby(change.rows, lambda row: row[1].namespace):
+                self._tell(namespace, [number for number, _, _ in rows])
+            for namespace, gone in groupby(change.gone, lambda gone: gone[1]):
+                self._tell(namespace, [-number for number, _ in gone])
             self._last = change.after
 
-    def _tell(self, namespace: tuple[str, ...], number: int) -> None:
+    def _tell(self, namespace: tuple[str, ...], numbers: Sequence[int]) -> None:
         for depth in range(len(namespace) + 1):
             place = self._places.get(path_of(namespace[:depth]))
-            if place is None or place.line != self._line:
-                continue
-            if place.few is not None:
-                if number > 0:
-                    place.few.append(number)
-                else:
-                    place.few.remove(-number)
-                if len(place.few) > _FEW:
-                    place.few = None
-            if place.heard is not None:
-                place.heard.append(number)
-                if len(place.heard) > _HEARD:
-                    place.heard = None
+            if place is not None and place.line == self._line:
+                place.hear(numbers)
 
     def page(self, connection: sqlite3.Connection, query: ItemQuery) -> Found | None:
         """The page of a query without a ranking, the last written first; None where only the database can tell: while

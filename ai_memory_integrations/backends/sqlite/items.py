@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ai_memory_integrations.backends import rows
 from ai_memory_integrations.backends.item_rows import (
     GONE_KEPT,
+    MINUTE,
     PROBE,
     ROW,
     SWEEP,
@@ -24,10 +25,12 @@ from ai_memory_integrations.backends.item_rows import (
     place_of,
     ttl_micros,
 )
+from ai_memory_integrations.backends.rows import moment
 from ai_memory_integrations.backends.sqlite import item_queries
 from ai_memory_integrations.backends.sqlite.connection import Database
 from ai_memory_integrations.backends.sqlite.item_state import last_state
 from ai_memory_integrations.backends.sqlite.kept_rows import ItemChange
+from ai_memory_integrations.json_copies import inside_of
 from ai_memory_integrations.ports import ItemKey, ItemPut, ItemQuery, ItemRanking, ItemRow, ItemStore
 from ai_memory_integrations.search.item_state import ItemState
 
@@ -258,7 +261,7 @@ def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) ->
     known = _known(connection, puts, numbers)
     connection.executemany("DELETE FROM item WHERE id = ?", ((number,) for number, _, _ in known.values()))
     _note_gone(connection, [number for number, _, _ in known.values()])
-    number = before.last
+    number, at = before.last, moment(now)
     kept, written, searched = list[tuple[int, ItemRow, int]](), list[rows.Row](), list[rows.Row]()
     for put in puts:
         if put.value is None:
@@ -270,7 +273,16 @@ def _write(connection: sqlite3.Connection, puts: Sequence[ItemPut], now: int) ->
         ttl = ttl_micros(put.ttl)
         row = (put.key, encoded(put.value), created, now, ttl, None if ttl is None else now + ttl)
         written.append((number, numbers[put.namespace], *row))
-        kept.append((number, item_of((b"", *row), put.value, put.namespace, kept=True), len(row[1])))
+        item = ItemRow(
+            put.namespace,
+            put.key,
+            put.value,
+            at if created == now else moment(created),
+            at,
+            None if ttl is None else ttl / MINUTE,
+            inside_of(put.value),
+        )
+        kept.append((number, item, len(row[1])))
         if put.terms or put.vectors:
             searched.append((number, put.terms, put.embedder, put.vectors))
     connection.executemany("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)", written)
