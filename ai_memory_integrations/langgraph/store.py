@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
-import logging
 import math
-import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
@@ -32,12 +30,7 @@ from langgraph.store.base import (
 )
 
 from ai_memory_integrations.door import check_json, check_text
-from ai_memory_integrations.errors import (
-    AIMemoryError,
-    BackendError,
-    ConfigurationError,
-    InvalidInputError,
-)
+from ai_memory_integrations.errors import AIMemoryError, ConfigurationError, InvalidInputError
 from ai_memory_integrations.json_copies import copied
 from ai_memory_integrations.langgraph.core_memory import CoreMemoryNamespaces
 from ai_memory_integrations.langgraph.filters import Accept, accepting, hints
@@ -51,10 +44,9 @@ from ai_memory_integrations.langgraph.searching import (
     checked_paths,
     texts_at,
 )
+from ai_memory_integrations.langgraph.sweeping import Sweeper, nothing_to_do
 from ai_memory_integrations.memory import Memory, checked_memory
 from ai_memory_integrations.ports import ItemKey, ItemPut, ItemQuery, ItemRow, ItemStore
-
-logger = logging.getLogger("ai_memory_integrations.langgraph")
 
 _SWEEP_MINUTES = 5.0
 _NO_VECTORS = Vectors()
@@ -121,7 +113,7 @@ class CoreMemoryStore(BaseStore):
         self.embeddings: Embeddings | None = None if cosine is None else cosine.embeddings
         self.ttl_config: TTLConfig | None = None if ttl is None else ttl.copy()
         self._core_memory = CoreMemoryNamespaces(self.memory, root=root, admin=admin)
-        self._sweeper = _Sweeper(self.memory)
+        self._sweeper = Sweeper(self.memory)
         self._puts = Gathered(self._put_together)
 
     @classmethod
@@ -176,7 +168,7 @@ class CoreMemoryStore(BaseStore):
         `TTLConfig` nothing is done. The future is done when sweeping has stopped; cancelling it stops it."""
         config = self.ttl_config or {}
         minutes = sweep_interval_minutes or config.get("sweep_interval_minutes") or _SWEEP_MINUTES
-        return self._sweeper.start(minutes * 60) if self.ttl_config is not None else _done()
+        return self._sweeper.start(minutes * 60) if self.ttl_config is not None else nothing_to_do()
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
         """Stop sweeping; False when a sweep did not end within *timeout* seconds."""
@@ -472,53 +464,3 @@ def _check_page(limit: Any, offset: Any) -> None:
 def _check_ttl(ttl: Any) -> None:
     if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not math.isfinite(ttl) or ttl < 0:
         raise InvalidInputError(f"ttl must be a number of minutes from 0, or None for never, got {ttl!r}")
-
-
-def _done() -> concurrent.futures.Future[None]:
-    future: concurrent.futures.Future[None] = concurrent.futures.Future()
-    future.set_result(None)
-    return future
-
-
-class _Sweeper:
-    """Sweeps in a thread that keeps no process alive."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._future = _done()
-
-    def start(self, seconds: float) -> concurrent.futures.Future[None]:
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._stop, self._future = threading.Event(), concurrent.futures.Future()
-                stop = self._stop
-                self._future.add_done_callback(lambda future: stop.set())
-                self._thread = threading.Thread(
-                    target=self._sweep, args=(seconds, stop, self._future), name="ai-memory-sweep", daemon=True
-                )
-                self._thread.start()
-            return self._future
-
-    def stop(self, timeout: float | None) -> bool:
-        self._stop.set()
-        thread = self._thread
-        if thread is None or thread is threading.current_thread():
-            return True
-        thread.join(timeout)
-        return not thread.is_alive()
-
-    def _sweep(self, seconds: float, stop: threading.Event, future: concurrent.futures.Future[None]) -> None:
-        while not stop.wait(seconds):
-            try:
-                swept = self._memory._core.store.items.sweep_items()
-            except BackendError as error:
-                if self._memory._core.closed:
-                    break
-                logger.warning("expired items were not deleted, again in %g s: %s", seconds, error)
-            else:
-                logger.debug("%d expired items were deleted", swept)
-        with suppress(concurrent.futures.InvalidStateError):  # it was cancelled
-            future.set_result(None)

@@ -440,4 +440,7 @@ def _why_not_written(error: sqlite3.Error, path: Path) -> str:
     """SQLite keeps files beside its own: a folder that is closed stops readers as well."""
     if os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         return str(error)
-    return f"{error}: its folder {str(path.parent)!r} cannot be written here, and SQLite keeps files beside its own"
+    return (
+        f"{error}: its folder {str(path.parent)!r} cannot be written here, and SQLite keeps files beside its own "
+        "(one that nobody writes can be read: 'sqlite:///...?immutable=1')"
+    )
